@@ -1,0 +1,29 @@
+//! Values and nothing else: the words in which every other floor speaks of a cluster.
+//!
+//! Nothing here opens a socket, reads the clock or prints. Each type is parsed once, at the edge,
+//! and keeps what it did not understand, so that a server newer than this program is shown rather
+//! than refused.
+
+mod consent;
+mod event;
+mod facts;
+mod finding;
+mod info;
+mod node;
+mod placement;
+mod slot;
+mod survey;
+mod topology;
+mod view;
+
+pub use consent::Consent;
+pub use event::{Event, Events};
+pub use facts::{AclUser, Dialled, Facts, NotRead, OpenSlot, Probe, Reply, SlowEntry, Stall};
+pub use finding::{Finding, Health, Severity, Skipped, Subject};
+pub use info::{Info, ReplicaLine, Vendor, Version};
+pub use node::{Announced, NodeAddr, NodeId, ParseAddrError, ParseNodeIdError};
+pub use placement::{Host, Layout, Losses, Placement, PlacementError, Site, losses, place};
+pub use slot::{SLOT_COUNT, Slot, SlotSet};
+pub use survey::{Answer, NodeReport, Silence, Survey};
+pub use topology::{Member, Role, Shard, Topology};
+pub use view::{Flags, ParseViewError, Peer, View};

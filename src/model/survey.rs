@@ -1,0 +1,147 @@
+//! A survey: views, facts and the silent, at one moment. It serialises, so that a verdict can be
+//! given without the cluster (`check --from`).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::{Dialled, Facts};
+use super::node::{NodeAddr, NodeId};
+use super::placement::Site;
+
+/// What a whole cluster answered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Survey {
+    /// When the asking began, ms since the epoch by this machine's clock.
+    pub taken_at_ms: u64,
+    /// The version of goodcache that asked.
+    pub goodcache: String,
+    /// The name of the cluster in the settings, when it has one.
+    pub name: Option<String>,
+    /// The addresses that were given.
+    pub seeds: Vec<NodeAddr>,
+    /// The deadline of each call, ms.
+    pub deadline_ms: u64,
+    /// A row for every node that anybody named: the seeds, and all that any view knows. Sorted by
+    /// address.
+    pub nodes: Vec<NodeReport>,
+    /// Announced endpoints that differ from the address a node was asked at, or all of them when
+    /// no node map was in use; dialled as a client would.
+    pub dialled: Vec<Dialled>,
+}
+
+/// One node: who it is, where it was asked, what it answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// Its id: its own word, or another's when it was silent; `None` for a silent seed that no view knows.
+    pub id: Option<NodeId>,
+    /// Where it was asked (after the node map).
+    pub addr: NodeAddr,
+    /// Where it stands: host and zone, for what-if questions.
+    pub site: Site,
+    /// What came back.
+    pub answer: Answer,
+}
+
+/// What came back from a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It answered.
+    Facts(Box<Facts>),
+    /// It did not, or not usefully.
+    Silent {
+        /// In what way.
+        silence: Silence,
+        /// In words, with what the server or the system said.
+        detail: String,
+        /// After how long, ms.
+        after_ms: u64,
+    },
+}
+
+/// The ways of not answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Silence {
+    /// Nothing within the deadline: hung, frozen, or packets dropped.
+    Timeout,
+    /// The connection was refused: nothing listens there.
+    Refused,
+    /// No route, or a name that does not resolve.
+    Unreachable,
+    /// The connection was closed on us.
+    Closed,
+    /// It wants a password and none was given.
+    PasswordWanted,
+    /// It does not take the password or user that was given.
+    PasswordWrong,
+    /// The user may not ask what must be asked.
+    Forbidden,
+    /// It is loading its data set.
+    Loading,
+    /// TLS failed, or is spoken on one side only.
+    Tls,
+    /// What answers is no Redis or Valkey server, or answers out of form.
+    NotRedis,
+    /// A server without cluster mode.
+    NotCluster,
+    /// Its address is not known (`noaddr`), so it could not be asked.
+    NoAddress,
+}
+
+impl NodeReport {
+    /// Its facts, when it answered.
+    pub fn facts(&self) -> Option<&Facts> {
+        match &self.answer {
+            Answer::Facts(facts) => Some(facts),
+            Answer::Silent { .. } => None,
+        }
+    }
+
+    /// How it was silent, when it was.
+    pub fn silence(&self) -> Option<Silence> {
+        match &self.answer {
+            Answer::Facts(_) => None,
+            Answer::Silent { silence, .. } => Some(*silence),
+        }
+    }
+}
+
+impl Survey {
+    /// The nodes that answered, with their facts.
+    pub fn answered(&self) -> impl Iterator<Item = (&NodeReport, &Facts)> {
+        self.nodes
+            .iter()
+            .filter_map(|node| node.facts().map(|facts| (node, facts)))
+    }
+
+    /// The row of that node.
+    pub fn node(&self, id: &NodeId) -> Option<&NodeReport> {
+        self.nodes.iter().find(|node| node.id.as_ref() == Some(id))
+    }
+
+    /// The facts of that node, when it answered.
+    pub fn facts(&self, id: &NodeId) -> Option<&Facts> {
+        self.node(id).and_then(NodeReport::facts)
+    }
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Silence::Timeout => "timeout",
+            Silence::Refused => "refused",
+            Silence::Unreachable => "unreachable",
+            Silence::Closed => "closed",
+            Silence::PasswordWanted => "password wanted",
+            Silence::PasswordWrong => "password wrong",
+            Silence::Forbidden => "forbidden",
+            Silence::Loading => "loading",
+            Silence::Tls => "tls",
+            Silence::NotRedis => "not redis",
+            Silence::NotCluster => "not a cluster",
+            Silence::NoAddress => "no address",
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! What a check found, ready to be shown: the tables that a person reads are the lists that JSON
+//! carries. `None` is "unknown" everywhere.
+
+use serde::Serialize;
+
+use crate::model::{Finding, Health, Losses, NodeAddr, NodeId, Role, Skipped};
+
+/// The whole answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The verdict.
+    pub health: Health,
+    /// The cluster in one row.
+    pub cluster: ClusterRow,
+    /// A row a node: shard by shard, the master first, then its replicas; strangers last.
+    pub nodes: Vec<NodeRow>,
+    /// A row a shard.
+    pub shards: Vec<ShardRow>,
+    /// What is wrong, the gravest first.
+    pub findings: Vec<Finding>,
+    /// What could not be looked at, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// The cluster in one row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClusterRow {
+    /// Its name in the settings, or the seed that was given.
+    pub name: String,
+    /// `ok` when every node that answered says `cluster_state:ok`, `fail` when one says `fail`.
+    pub state: Option<String>,
+    /// Nodes that anybody knows.
+    pub nodes_known: usize,
+    /// Nodes that answered.
+    pub nodes_answering: usize,
+    /// Masters that own slots.
+    pub masters: usize,
+    /// Replicas.
+    pub replicas: usize,
+    /// Slots whose owner answers, of 16,384.
+    pub slots_served: usize,
+    /// Slots that somebody owns, of 16,384.
+    pub slots_covered: usize,
+    /// The highest epoch that anybody knows.
+    pub current_epoch: Option<u64>,
+    /// Keys in all masters.
+    pub keys: Option<u64>,
+    /// Memory in use by all masters.
+    pub used_memory_bytes: Option<u64>,
+    /// The sum of the masters' limits; `None` when one has none.
+    pub maxmemory_bytes: Option<u64>,
+    /// Commands a second, over the sample.
+    pub ops_per_second: Option<f64>,
+    /// Failed operations, in percent of operations; redirections are not failures.
+    pub failed_percent: Option<f64>,
+    /// Redirections (MOVED and ASK), in percent of operations.
+    pub redirected_percent: Option<f64>,
+    /// The versions met, such as `Redis 7.0.15`, each once.
+    pub versions: Vec<String>,
+    /// What each single loss of a host or zone would mean.
+    pub survives: Losses,
+}
+
+/// A node in one row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeRow {
+    /// Its id.
+    pub id: Option<NodeId>,
+    /// Where it was asked.
+    pub addr: Option<NodeAddr>,
+    /// Where it sends clients.
+    pub announced: Option<NodeAddr>,
+    /// Its host.
+    pub host: String,
+    /// Its zone.
+    pub zone: Option<String>,
+    /// Its role.
+    pub role: Role,
+    /// The number of its shard.
+    pub shard: Option<usize>,
+    /// Of a replica: its master's address.
+    pub master: Option<NodeAddr>,
+    /// `ok`, or what is the matter: `fail`, `fail?`, `timeout`, `refused`, `loading`...
+    pub state: String,
+    /// Its slots as ranges; empty for replicas.
+    pub slots: String,
+    /// How many slots.
+    pub slot_count: usize,
+    /// Its config epoch.
+    pub epoch: Option<u64>,
+    /// Of a replica: whether its link to the master is up.
+    pub is_link_up: Option<bool>,
+    /// Of a replica: bytes behind its master.
+    pub lag_bytes: Option<u64>,
+    /// Of a replica: estimated seconds behind (the larger of acknowledgement age beyond the usual second, and bytes over write rate).
+    pub lag_seconds: Option<f64>,
+    /// Keys.
+    pub keys: Option<u64>,
+    /// Memory in use.
+    pub used_memory_bytes: Option<u64>,
+    /// Its limit; `Some(0)` is no limit.
+    pub maxmemory_bytes: Option<u64>,
+    /// Connected clients.
+    pub clients: Option<u64>,
+    /// Commands a second, over the sample.
+    pub ops_per_second: Option<f64>,
+    /// Round trip of a PING: the fastest.
+    pub ping_min_us: Option<u64>,
+    /// The median.
+    pub ping_p50_us: Option<u64>,
+    /// The 99th percentile.
+    pub ping_p99_us: Option<u64>,
+    /// `Redis 7.0.15`.
+    pub version: Option<String>,
+    /// Since its start.
+    pub uptime_seconds: Option<u64>,
+}
+
+/// A shard in one row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShardRow {
+    /// Its number, 1 is the first.
+    pub shard: usize,
+    /// Its master's address.
+    pub master: Option<NodeAddr>,
+    /// Its replicas' addresses.
+    pub replicas: Vec<NodeAddr>,
+    /// Replicas that answer and whose link is up.
+    pub replicas_in_sync: usize,
+    /// Its slots as ranges.
+    pub slots: String,
+    /// How many.
+    pub slot_count: usize,
+    /// Keys.
+    pub keys: Option<u64>,
+    /// Memory in use by the master.
+    pub used_memory_bytes: Option<u64>,
+    /// Commands a second at the master, over the sample.
+    pub ops_per_second: Option<f64>,
+}

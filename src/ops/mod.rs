@@ -1,0 +1,4 @@
+//! The trade: what goodcache does with a cluster. The rooms here do not know each other; what two
+//! of them need stands a floor below.
+
+pub mod check;
