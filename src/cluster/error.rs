@@ -1,0 +1,201 @@
+//! What can go wrong between here and one node, told apart as far as it can be.
+
+use std::time::Duration;
+
+use crate::model::{NodeAddr, Silence};
+
+/// Why a node did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NodeError {
+    /// No answer within the deadline.
+    #[error("{addr} did not answer within {}", seconds(.after))]
+    Timeout {
+        /// Who.
+        addr: NodeAddr,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// Nothing listens there.
+    #[error("{addr} refused the connection")]
+    Refused {
+        /// Who.
+        addr: NodeAddr,
+    },
+    /// No way there.
+    #[error("{addr} cannot be reached: {why}")]
+    Unreachable {
+        /// Who.
+        addr: NodeAddr,
+        /// The system's words.
+        why: String,
+    },
+    /// It closed the connection.
+    #[error("{addr} closed the connection{}", after(.why))]
+    Closed {
+        /// Who.
+        addr: NodeAddr,
+        /// The system's words, when there were any.
+        why: String,
+    },
+    /// TLS failed.
+    #[error("TLS with {addr} failed: {why}")]
+    Tls {
+        /// Who.
+        addr: NodeAddr,
+        /// The TLS library's words.
+        why: String,
+    },
+    /// What came back is not the servers' protocol.
+    #[error("{addr} does not speak the Redis protocol: it sent {saw}")]
+    NotRedis {
+        /// Who.
+        addr: NodeAddr,
+        /// The beginning of what it sent, quoted.
+        saw: String,
+    },
+    /// It answers, but more than any sound server would.
+    #[error("{addr} sent more than {} MiB in one answer and was cut off", limit / (1 << 20))]
+    Flood {
+        /// Who.
+        addr: NodeAddr,
+        /// The limit, bytes.
+        limit: u64,
+    },
+    /// It wants a password.
+    #[error("{addr} wants a password")]
+    PasswordWanted {
+        /// Who.
+        addr: NodeAddr,
+    },
+    /// It does not take the password or the user.
+    #[error("{addr} does not accept the password of user '{user}'")]
+    PasswordWrong {
+        /// Who.
+        addr: NodeAddr,
+        /// For whom.
+        user: String,
+    },
+    /// The user may not do that.
+    #[error("{addr} does not permit this: {said}")]
+    Forbidden {
+        /// Who.
+        addr: NodeAddr,
+        /// The server's words.
+        said: String,
+    },
+    /// It is loading its data.
+    #[error("{addr} is still loading its data")]
+    Loading {
+        /// Who.
+        addr: NodeAddr,
+    },
+    /// It is not in cluster mode.
+    #[error("{addr} is not in cluster mode")]
+    NotCluster {
+        /// Who.
+        addr: NodeAddr,
+    },
+    /// Any other error reply.
+    #[error("{addr} answered: {said}")]
+    Server {
+        /// Who.
+        addr: NodeAddr,
+        /// The server's words, its code first.
+        said: String,
+    },
+}
+
+impl NodeError {
+    /// The state of a row for a node that failed so; `None` when it does answer.
+    pub fn silence(&self) -> Option<Silence> {
+        Some(match self {
+            NodeError::Timeout { .. } => Silence::Timeout,
+            NodeError::Refused { .. } => Silence::Refused,
+            NodeError::Unreachable { .. } => Silence::Unreachable,
+            NodeError::Closed { .. } => Silence::Closed,
+            NodeError::Tls { .. } => Silence::Tls,
+            NodeError::NotRedis { .. } | NodeError::Flood { .. } => Silence::NotRedis,
+            NodeError::PasswordWanted { .. } => Silence::PasswordWanted,
+            NodeError::PasswordWrong { .. } => Silence::PasswordWrong,
+            NodeError::Forbidden { .. } => Silence::Forbidden,
+            NodeError::Loading { .. } => Silence::Loading,
+            NodeError::NotCluster { .. } => Silence::NotCluster,
+            NodeError::Server { .. } => return None,
+        })
+    }
+
+    /// The next step.
+    pub fn hint(&self) -> String {
+        match self {
+            NodeError::Timeout { addr, .. } => format!(
+                "see whether the process hangs or packets are dropped: redis-cli -h {} -p {} ping",
+                addr.host, addr.port
+            ),
+            NodeError::Refused { .. } => {
+                "start the server, or give the address it listens on".into()
+            }
+            NodeError::Unreachable { .. } => "check the name, the route and the firewall".into(),
+            NodeError::Closed { .. } => {
+                "a server that speaks TLS closes plain connections: try --tls".into()
+            }
+            NodeError::Tls { .. } => {
+                "check --cacert, --cert, --key and --sni, or leave --tls out for a plain server"
+                    .into()
+            }
+            NodeError::NotRedis { .. } | NodeError::Flood { .. } => {
+                "give the address of a Redis or Valkey server (its client port, not the bus port)"
+                    .into()
+            }
+            NodeError::PasswordWanted { .. } => {
+                "give it with --password-file FILE or in REDIS_PASSWORD".into()
+            }
+            NodeError::PasswordWrong { .. } => {
+                "check --user and the password; every node must know the same".into()
+            }
+            NodeError::Forbidden { .. } => {
+                "log in as a user with the right to it: --user NAME".into()
+            }
+            NodeError::Loading { .. } => "wait until it has loaded, then try again".into(),
+            NodeError::NotCluster { .. } => "start it with cluster-enabled yes".into(),
+            NodeError::Server { .. } => "the server's log may say more".into(),
+        }
+    }
+
+    /// Reads an error reply.
+    pub(super) fn from_reply(
+        addr: &NodeAddr,
+        code: &str,
+        detail: &str,
+        user: Option<&str>,
+    ) -> NodeError {
+        let addr = addr.clone();
+        let said = match (code, detail) {
+            (code, "") => code.to_owned(),
+            (code, detail) => format!("{code} {detail}"),
+        };
+        match code {
+            "NOAUTH" => NodeError::PasswordWanted { addr },
+            "WRONGPASS" => NodeError::PasswordWrong {
+                addr,
+                user: user.unwrap_or("default").to_owned(),
+            },
+            "NOPERM" => NodeError::Forbidden { addr, said },
+            "LOADING" => NodeError::Loading { addr },
+            "ERR" if detail.contains("cluster support disabled") => NodeError::NotCluster { addr },
+            "DENIED" => NodeError::Forbidden { addr, said },
+            _ => NodeError::Server { addr, said },
+        }
+    }
+}
+
+fn seconds(after: &Duration) -> String {
+    format!("{} s", after.as_secs_f64())
+}
+
+fn after(why: &str) -> String {
+    if why.is_empty() {
+        String::new()
+    } else {
+        format!(": {why}")
+    }
+}

@@ -1,0 +1,26 @@
+//! The connection core: everything that speaks to a server speaks through here.
+//!
+//! One connection goes to exactly one node, and every wait has a deadline: nothing here follows a
+//! redirection unasked, retries unseen or hangs. The `redis` crate does the protocol; sockets and
+//! TLS are our own, so that a flood of bytes is cut off and the replication link can use the same.
+
+mod access;
+mod credentials;
+mod error;
+mod explore;
+mod map;
+mod node;
+mod probe;
+mod settle;
+mod stream;
+mod tls;
+
+pub use access::Access;
+pub use credentials::{Credentials, Secret, TlsSettings};
+pub use error::NodeError;
+pub use explore::{Ask, survey};
+pub use map::NodeMap;
+pub use node::{Command, Node, Reply};
+pub use settle::{Settled, Waited, settle};
+pub use stream::dial;
+pub use tls::TlsError;
