@@ -22,7 +22,9 @@ pub use facts::{AclUser, Dialled, Facts, NotRead, OpenSlot, Probe, Reply, SlowEn
 pub use finding::{Finding, Health, Severity, Skipped, Subject};
 pub use info::{Info, ReplicaLine, Vendor, Version};
 pub use node::{Announced, NodeAddr, NodeId, ParseAddrError, ParseNodeIdError};
-pub use placement::{Host, Layout, Losses, Placement, PlacementError, Site, losses, place};
+pub use placement::{
+    Host, Layout, LayoutError, Losses, Placement, PlacementError, Site, even_slots, losses, place,
+};
 pub use slot::{SLOT_COUNT, Slot, SlotSet};
 pub use survey::{Answer, NodeReport, Silence, Survey};
 pub use topology::{Member, Role, Shard, Topology};

@@ -1,10 +1,28 @@
 //! Placement: which node becomes master, which replica of whom, and what may then be lost.
+//!
+//! Create asks for one; check asks what an existing layout can bear. What is best is said in one
+//! place, `cost.rs`; the search tries deals and swaps until no swap helps, and up to twelve nodes
+//! `exact.rs` goes on until nothing better is possible. Nothing is left to chance: the same nodes
+//! in the same order give the same placement, and the first nodes become masters where nothing
+//! speaks against it.
+
+mod cost;
+mod even;
+mod exact;
+mod explicit;
+mod losses;
+mod search;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::slot::SlotSet;
+use super::slot::{SLOT_COUNT, SlotSet};
+use cost::Ground;
+
+pub use even::even_slots;
+pub use explicit::LayoutError;
+pub use losses::losses;
 
 /// The machine that a node runs on, as far as can be told.
 pub type Host = String;
@@ -12,7 +30,7 @@ pub type Host = String;
 /// Where a node stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Site {
-    /// Its machine. Nodes with equal hosts die together.
+    /// Its machine. Nodes with equal hosts die together; an empty name is a machine of its own.
     pub host: Host,
     /// Its zone, when one is known (`--zone`, or Valkey's `availability-zone`).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,17 +85,36 @@ pub enum PlacementError {
     /// No master at all.
     #[error("a cluster needs at least one master")]
     NoMaster,
+    /// More masters than there are slots.
+    #[error("{0} masters are too many: there are 16384 slots, and each master needs one")]
+    TooManyMasters(usize),
 }
 
 /// Places `masters` masters and, on all other nodes, replicas (at least `replicas` each; spare
 /// nodes go one each to the first shards). Deterministic.
 pub fn place(sites: &[Site], masters: usize, replicas: usize) -> Result<Placement, PlacementError> {
-    let _ = (sites, masters, replicas);
-    Err(PlacementError::NoMaster)
+    if masters == 0 {
+        return Err(PlacementError::NoMaster);
+    }
+    if masters > usize::from(SLOT_COUNT) {
+        return Err(PlacementError::TooManyMasters(masters));
+    }
+    let needed = masters.saturating_mul(replicas.saturating_add(1));
+    if sites.len() < needed {
+        return Err(PlacementError::TooFew {
+            nodes: sites.len(),
+            masters,
+            replicas,
+            needed,
+        });
+    }
+    let layout = search::best(&Ground::of(sites), masters);
+    Ok(Placement {
+        slots: even_slots(masters),
+        losses: losses(sites, &layout),
+        layout,
+    })
 }
 
-/// What each single loss of a host or zone would mean for a layout.
-pub fn losses(sites: &[Site], layout: &Layout) -> Losses {
-    let _ = (sites, layout);
-    Losses::default()
-}
+#[cfg(test)]
+mod tests;
