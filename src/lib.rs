@@ -13,5 +13,6 @@
 
 pub mod cluster;
 pub mod health;
+pub mod host;
 pub mod model;
 pub mod ops;

@@ -21,6 +21,7 @@ pub use error::NodeError;
 pub use explore::{Ask, survey};
 pub use map::NodeMap;
 pub use node::{Command, Node, Reply};
+pub use probe::key_in;
 pub use settle::{Settled, Waited, settle};
 pub use stream::dial;
 pub use tls::TlsError;

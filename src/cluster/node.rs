@@ -1,7 +1,7 @@
 //! One connection to exactly one node. Each question has a deadline; each reply its own result.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, Value};
@@ -21,6 +21,7 @@ pub struct Node {
     connection: MultiplexedConnection,
     seen: Arc<Seen>,
     deadline: Duration,
+    certificate_ends: Option<SystemTime>,
     // The task that moves the bytes; it ends with the last clone.
     _driver: Arc<AbortOnDropHandle<()>>,
 }
@@ -140,13 +141,17 @@ impl Node {
         access: &Access,
         addr: &NodeAddr,
     ) -> Result<Node, NodeError> {
-        let (bytes, seen) = stream::open(access, addr).await?;
+        let stream::Opened {
+            stream,
+            seen,
+            certificate_ends,
+        } = stream::open(access, addr).await?;
         // No login, no library name: what is sent is ours to choose and to judge.
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
             .set_connection_timeout(None);
-        let (connection, driver) = MultiplexedConnection::new_with_config(&info, bytes, config)
+        let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config)
             .await
             .map_err(|e| explain(addr, &seen, &e, None))?;
         Ok(Node {
@@ -155,6 +160,7 @@ impl Node {
             connection,
             seen,
             deadline: access.deadline,
+            certificate_ends,
             _driver: Arc::new(AbortOnDropHandle::new(tokio::spawn(driver))),
         })
     }
@@ -174,6 +180,16 @@ impl Node {
     /// Where it is connected.
     pub fn addr(&self) -> &NodeAddr {
         &self.addr
+    }
+
+    /// Days until the node's certificate ends, negative when it has; `None` without TLS.
+    pub fn certificate_days_left(&self) -> Option<i64> {
+        let day = 86_400;
+        let left = match self.certificate_ends?.duration_since(SystemTime::now()) {
+            Ok(left) => i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            Err(over) => -i64::try_from(over.duration().as_secs()).unwrap_or(i64::MAX),
+        };
+        Some(left.div_euclid(day))
     }
 
     /// The same connection with another deadline.

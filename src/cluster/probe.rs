@@ -55,6 +55,7 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
     let (view, cluster, info) = (next(), next(), next());
     let mut facts = Facts {
         view: node.read_view(&view?)?,
+        certificate_days_left: node.certificate_days_left(),
         ..Facts::default()
     };
     facts.keep(Probe::ClusterInfo, cluster, |facts, reply| {
@@ -87,8 +88,8 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
     Ok(facts)
 }
 
-/// All that takes time: the burst, the clock, the open door, the canary, foreign keys, and at last
-/// the second sample.
+/// All that takes time: the burst, the clock, the open door, the canary, the second sample, and at
+/// last the foreign keys.
 pub(super) async fn second_look(
     access: &Access,
     node: &Node,
@@ -104,10 +105,11 @@ pub(super) async fn second_look(
     if ask.is_canary {
         canary(node, facts).await;
     }
+    sample(node, facts, ask.sample, first_at).await;
+    // Last, for hundreds of thousands of replies would spoil every measurement beside them.
     if ask.is_deep {
         foreign_keys(node, facts).await;
     }
-    sample(node, facts, ask.sample, first_at).await;
 }
 
 trait Keep {
@@ -350,7 +352,7 @@ async fn canary(node: &Node, facts: &mut Facts) {
 }
 
 /// A key of goodcache's own that hashes to one of those slots; `None` when there are none.
-pub(super) fn key_in(slots: &SlotSet) -> Option<String> {
+pub fn key_in(slots: &SlotSet) -> Option<String> {
     if slots.is_empty() {
         return None;
     }

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,6 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use super::access::Access;
 use super::error::NodeError;
+use super::tls;
 use crate::model::NodeAddr;
 
 /// The most that may come back between two questions. CLUSTER NODES of 1,000 nodes with shattered
@@ -46,12 +48,18 @@ pub async fn dial(access: &Access, addr: &NodeAddr) -> Result<TcpStream, NodeErr
     Ok(stream)
 }
 
+/// A stream, and what is known of it.
+pub(super) struct Opened {
+    pub(super) stream: Guarded,
+    pub(super) seen: Arc<Seen>,
+    /// When the node's certificate, or one above it, stops being valid.
+    pub(super) certificate_ends: Option<SystemTime>,
+}
+
 /// Opens the stream that the access asks for, guarded.
-pub(super) async fn open(
-    access: &Access,
-    addr: &NodeAddr,
-) -> Result<(Guarded, Arc<Seen>), NodeError> {
+pub(super) async fn open(access: &Access, addr: &NodeAddr) -> Result<Opened, NodeError> {
     let tcp = dial(access, addr).await?;
+    let mut certificate_ends = None;
     let stream: Box<dyn Bytes> = match &access.tls {
         None => Box::new(tcp),
         Some(tls) => {
@@ -67,7 +75,9 @@ pub(super) async fn open(
                     addr: addr.clone(),
                     after: access.deadline,
                 })?;
-            Box::new(shaken.map_err(|e| fail(tls_words(&e)))?)
+            let shaken = shaken.map_err(|e| fail(tls_words(&e)))?;
+            certificate_ends = tls::first_end(shaken.get_ref().1.peer_certificates());
+            Box::new(shaken)
         }
     };
     let seen = Arc::new(Seen::default());
@@ -75,7 +85,11 @@ pub(super) async fn open(
         stream,
         seen: seen.clone(),
     };
-    Ok((guarded, seen))
+    Ok(Opened {
+        stream: guarded,
+        seen,
+        certificate_ends,
+    })
 }
 
 fn tls_words(error: &io::Error) -> String {

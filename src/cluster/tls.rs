@@ -3,12 +3,14 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use x509_cert::der::Decode;
 
 use super::credentials::TlsSettings;
 
@@ -79,6 +81,16 @@ impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tls(sni: {:?})", self.sni)
     }
+}
+
+/// When the first of these certificates stops being valid.
+pub(super) fn first_end(chain: Option<&[CertificateDer<'_>]>) -> Option<SystemTime> {
+    let end = |der: &CertificateDer<'_>| {
+        let certificate = x509_cert::Certificate::from_der(der).ok()?;
+        let validity = certificate.tbs_certificate().validity();
+        Some(validity.not_after.to_system_time())
+    };
+    chain?.iter().filter_map(end).min()
 }
 
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {

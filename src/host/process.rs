@@ -1,0 +1,365 @@
+//! Servers as plain processes of this machine: started in a folder of their own, found again by it,
+//! stopped by signal.
+//!
+//! `create --local` uses this, and drills on local processes will. A process counts as ours only
+//! when the pid in its pid file runs in its folder (`/proc/PID/cwd`; servers change to their
+//! `dir`), so a pid that was given to somebody else meanwhile is never touched.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The file that marks a folder as made by goodcache; without it nothing is ever removed.
+const MARK: &str = "made-by-goodcache";
+/// How long a server may take to write its pid file, and to end after SIGTERM.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two looks while waiting.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A cluster of local processes, as it is to be.
+#[derive(Clone)]
+pub struct LocalSpec {
+    /// Its folder; each node gets one below it, named by its port.
+    pub folder: PathBuf,
+    /// The server program: a path, or a name that PATH knows.
+    pub server: PathBuf,
+    /// A port a node. The bus takes the port 10,000 above.
+    pub ports: Vec<u16>,
+    /// `cluster-node-timeout`.
+    pub node_timeout: Duration,
+    /// `requirepass` and `masterauth`; written to files of mode 0600 only.
+    pub password: Option<String>,
+}
+
+/// What became of one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// It was running already.
+    Already,
+    /// It was started just now.
+    Now,
+}
+
+/// Why local servers could not be started or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The program is not there.
+    #[error("could not start {}: {source}", program.display())]
+    NoProgram {
+        /// Which.
+        program: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// Somebody else listens on a port.
+    #[error("port {port} of 127.0.0.1 is taken by another program{}", .bus_of.map(|p| format!(" (it is the bus port of {p})")).unwrap_or_default())]
+    PortTaken {
+        /// Which.
+        port: u16,
+        /// The client port that it would be the bus port of.
+        bus_of: Option<u16>,
+    },
+    /// The port is too high for its bus port.
+    #[error("port {0} is above 55535, so its bus port (10000 higher) does not exist")]
+    PortTooHigh(u16),
+    /// The server ended or did not come up.
+    #[error("the server on port {port} did not come up; the end of its log:\n{log}")]
+    NotUp {
+        /// Which.
+        port: u16,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// It did not end.
+    #[error("process {pid} (port {port}) did not end after SIGKILL")]
+    NotDown {
+        /// Which.
+        port: u16,
+        /// Its pid.
+        pid: i32,
+    },
+    /// The folder is not one of goodcache's.
+    #[error("{} was not made by goodcache (no file {MARK} in it)", .0.display())]
+    NotOurs(PathBuf),
+    /// A file could not be written or read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+impl ProcessError {
+    /// The next step.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            ProcessError::NoProgram { .. } => {
+                "install redis-server or valkey-server, or name the program with --server PATH"
+            }
+            ProcessError::PortTaken { .. } | ProcessError::PortTooHigh(_) => {
+                "choose other ports with --base-port"
+            }
+            ProcessError::NotUp { .. } => "mend what the log complains of, then run it again",
+            ProcessError::NotDown { .. } => "look at the process; it may wait for a disk",
+            ProcessError::NotOurs(_) => "give the folder that goodcache create --local made",
+            ProcessError::File { .. } => "check the folder, its owner and the space left",
+        }
+    }
+}
+
+/// Starts every node that is not running, and waits until each has its pid file.
+pub fn start(spec: &LocalSpec) -> Result<Vec<Started>, ProcessError> {
+    make_folder(&spec.folder)?;
+    write_file(&spec.folder.join(MARK), "")?;
+    let mut started = Vec::new();
+    for &port in &spec.ports {
+        started.push(start_node(spec, port)?);
+    }
+    for &port in &spec.ports {
+        wait_until_up(&spec.folder, port)?;
+    }
+    Ok(started)
+}
+
+fn start_node(spec: &LocalSpec, port: u16) -> Result<Started, ProcessError> {
+    if running(&spec.folder, port).is_some() {
+        return Ok(Started::Already);
+    }
+    require_free(port)?;
+    let folder = node_folder(&spec.folder, port);
+    make_folder(&folder)?;
+    let _ = fs::remove_file(folder.join("pid"));
+    let conf = folder.join("redis.conf");
+    write_file(&conf, &settings(spec, &folder, port))?;
+    let status = std::process::Command::new(&spec.server)
+        .arg(&conf)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .map_err(|source| ProcessError::NoProgram {
+            program: spec.server.clone(),
+            source,
+        })?;
+    match status.success() {
+        true => Ok(Started::Now),
+        false => Err(not_up(&spec.folder, port)),
+    }
+}
+
+/// The settings of one node. It goes to the background by itself, so it outlives this program.
+fn settings(spec: &LocalSpec, folder: &Path, port: u16) -> String {
+    let mut lines = vec![
+        format!("port {port}"),
+        "bind 127.0.0.1".into(),
+        "daemonize yes".into(),
+        format!("dir {}", quoted(&folder.to_string_lossy())),
+        format!("pidfile {}", quoted(&folder.join("pid").to_string_lossy())),
+        format!("logfile {}", quoted(&folder.join("log").to_string_lossy())),
+        "cluster-enabled yes".into(),
+        "cluster-config-file nodes.conf".into(),
+        format!("cluster-node-timeout {}", spec.node_timeout.as_millis()),
+        "appendonly yes".into(),
+    ];
+    if let Some(password) = &spec.password {
+        lines.push(format!("requirepass {}", quoted(password)));
+        lines.push(format!("masterauth {}", quoted(password)));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// As the servers' configuration files quote: every byte that is not plain as `\xHH`.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            _ => quoted.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn require_free(port: u16) -> Result<(), ProcessError> {
+    let bus = port
+        .checked_add(10_000)
+        .ok_or(ProcessError::PortTooHigh(port))?;
+    for (port, bus_of) in [(port, None), (bus, Some(port))] {
+        TcpListener::bind(("127.0.0.1", port))
+            .map_err(|_| ProcessError::PortTaken { port, bus_of })?;
+    }
+    Ok(())
+}
+
+fn wait_until_up(folder: &Path, port: u16) -> Result<(), ProcessError> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if running(folder, port).is_some()
+            && std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(not_up(folder, port))
+}
+
+fn not_up(folder: &Path, port: u16) -> ProcessError {
+    let log = fs::read_to_string(node_folder(folder, port).join("log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    let tail = lines[lines.len().saturating_sub(5)..].join("\n");
+    ProcessError::NotUp {
+        port,
+        log: if tail.is_empty() {
+            "(it wrote none)".into()
+        } else {
+            tail
+        },
+    }
+}
+
+/// The process of the node on that port, when it runs.
+pub fn running(folder: &Path, port: u16) -> Option<i32> {
+    let folder = fs::canonicalize(node_folder(folder, port)).ok()?;
+    let pid: i32 = fs::read_to_string(folder.join("pid"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    let home = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    (home == folder).then_some(pid)
+}
+
+/// The ports of the nodes whose folders are there, in order.
+pub fn ports(folder: &Path) -> Vec<u16> {
+    let mut ports: Vec<u16> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().join("redis.conf").is_file())
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    ports.sort_unstable();
+    ports
+}
+
+/// Ends every node (SIGTERM, then SIGKILL) and removes the folder with all data in it. Returns how
+/// many processes were ended.
+pub fn remove(folder: &Path) -> Result<usize, ProcessError> {
+    if !folder.join(MARK).is_file() {
+        return Err(ProcessError::NotOurs(folder.to_owned()));
+    }
+    let nodes: Vec<(u16, i32)> = ports(folder)
+        .into_iter()
+        .filter_map(|port| Some((port, running(folder, port)?)))
+        .collect();
+    for &(_, pid) in &nodes {
+        // A node that was frozen for a drill would not hear SIGTERM.
+        signal(pid, Signal::CONT);
+        signal(pid, Signal::TERM);
+    }
+    for &(port, pid) in &nodes {
+        end(folder, port, pid)?;
+    }
+    fs::remove_dir_all(folder).map_err(|source| ProcessError::File {
+        path: folder.to_owned(),
+        source,
+    })?;
+    Ok(nodes.len())
+}
+
+fn end(folder: &Path, port: u16, pid: i32) -> Result<(), ProcessError> {
+    for last_resort in [None, Some(Signal::KILL)] {
+        if let Some(signal_) = last_resort {
+            signal(pid, signal_);
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if running(folder, port) != Some(pid) {
+                return Ok(());
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+    Err(ProcessError::NotDown { port, pid })
+}
+
+fn signal(pid: i32, signal: Signal) {
+    // One that is gone already needs no signal.
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+fn node_folder(folder: &Path, port: u16) -> PathBuf {
+    folder.join(port.to_string())
+}
+
+fn make_folder(path: &Path) -> Result<(), ProcessError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| ProcessError::File {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn write_file(path: &Path, text: &str) -> Result<(), ProcessError> {
+    let write = || {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(text.as_bytes())
+    };
+    write().map_err(|source| ProcessError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_quoted_as_the_servers_read_it() {
+        assert_eq!(quoted("a b\"c\\d\n"), r#""a b\"c\\d\x0a""#);
+        assert_eq!(quoted("ä"), r#""\xc3\xa4""#);
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("precious"), "x").unwrap();
+        assert!(matches!(
+            remove(folder.path()),
+            Err(ProcessError::NotOurs(_))
+        ));
+        assert!(folder.path().join("precious").exists());
+    }
+
+    #[test]
+    fn a_pid_that_belongs_to_another_is_not_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = folder.path().join("7001");
+        fs::create_dir(&node).unwrap();
+        fs::write(node.join("pid"), std::process::id().to_string()).unwrap();
+        assert_eq!(running(folder.path(), 7001), None);
+    }
+}
