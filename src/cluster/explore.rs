@@ -89,6 +89,18 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
     }
 }
 
+/// Asks one node alone, whatever it knows of others.
+pub async fn look_at(access: &Access, addr: &NodeAddr, ask: &Ask) -> Answer {
+    match look(access, ask, addr.clone()).await {
+        Step::Finished(_, answer) => answer,
+        Step::Seen(addr, seen) => match look_again(access, ask, addr, *seen).await {
+            Step::Finished(_, answer) => answer,
+            // The second look always finishes.
+            Step::Seen(_, seen) => Answer::Facts(Box::new(seen.1)),
+        },
+    }
+}
+
 async fn look(access: &Access, ask: &Ask, addr: NodeAddr) -> Step {
     let begun = Instant::now();
     let looked = async {
