@@ -2,3 +2,5 @@
 //! of them need stands a floor below.
 
 pub mod check;
+
+pub mod create;

@@ -1,0 +1,18 @@
+//! `create`: servers that stand alone become one cluster, or it is said why not.
+//!
+//! The candidates are looked at first and all that is wrong is told at once (`preflight`); what is
+//! there is compared with what is wanted (`plan`), so the same command completes what was begun
+//! and leaves alone what is done.
+
+mod candidate;
+mod plan;
+mod preflight;
+mod step;
+
+pub use candidate::{Candidate, Dialling, Door, Meeting, ReplicaLogin};
+pub use plan::{Options, Plan, PlannedShard, Standing, WrittenLayout, plan};
+pub use preflight::preflight;
+pub use step::Step;
+
+#[cfg(test)]
+mod simulation;
