@@ -9,7 +9,9 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 use super::candidate::{Candidate, Dialling, Door, Meeting, ReplicaLogin};
-use crate::cluster::{Access, Ask, Command, Credentials, Node, NodeError, Reply, Secret, dial, look_at};
+use crate::cluster::{
+    Access, Ask, Command, Credentials, Node, NodeError, Reply, Secret, dial, look_at,
+};
 use crate::model::{Answer, Facts, NodeAddr, Site};
 
 /// A server to look at.
@@ -40,7 +42,12 @@ impl Origin {
 /// Looks at all of them.
 pub async fn gather(access: &Access, origins: &[Origin]) -> Vec<Candidate> {
     let mut candidates = join_all(origins.iter().map(|origin| look(access, origin))).await;
-    let logins = join_all(candidates.iter().map(|candidate| replica_login(access, candidate, &candidates))).await;
+    let logins = join_all(
+        candidates
+            .iter()
+            .map(|candidate| replica_login(access, candidate, &candidates)),
+    )
+    .await;
     for (candidate, login) in candidates.iter_mut().zip(logins) {
         candidate.replica_login = login;
     }
@@ -52,13 +59,19 @@ async fn look(access: &Access, origin: &Origin) -> Candidate {
         pings: 1,
         ..Ask::default()
     };
-    let (resolved, answer) = tokio::join!(resolve(access.deadline, &origin.addr), look_at(access, &origin.addr, &ask));
+    let (resolved, answer) = tokio::join!(
+        resolve(access.deadline, &origin.addr),
+        look_at(access, &origin.addr, &ask)
+    );
     let facts = match &answer {
         Answer::Facts(facts) => Some(facts.as_ref()),
         Answer::Silent { .. } => None,
     };
     let (functions, dialled) = match facts {
-        Some(facts) => tokio::join!(functions(access, &origin.addr), dial_doors(access, origin, facts)),
+        Some(facts) => tokio::join!(
+            functions(access, &origin.addr),
+            dial_doors(access, origin, facts)
+        ),
         None => (None, Vec::new()),
     };
     Candidate {
@@ -86,8 +99,14 @@ fn site(origin: &Origin, facts: Option<&Facts>, resolved: &[IpAddr]) -> Site {
         .and_then(|facts| facts.view.myself())
         .map(|me| me.announced.ip.clone())
         .filter(|ip| !ip.is_empty());
-    let by_name = || resolved.first().map_or_else(|| origin.addr.host.clone(), ToString::to_string);
-    let own_zone = facts.and_then(|facts| facts.info.get("availability_zone")).filter(|zone| !zone.is_empty());
+    let by_name = || {
+        resolved
+            .first()
+            .map_or_else(|| origin.addr.host.clone(), ToString::to_string)
+    };
+    let own_zone = facts
+        .and_then(|facts| facts.info.get("availability_zone"))
+        .filter(|zone| !zone.is_empty());
     Site {
         host: origin.host.clone().or(announced).unwrap_or_else(by_name),
         zone: origin.zone.clone().or_else(|| own_zone.map(str::to_owned)),
@@ -106,31 +125,46 @@ async fn dial_doors(access: &Access, origin: &Origin, facts: &Facts) -> Vec<Dial
     if origin.meet_at.is_some() {
         return Vec::new();
     }
-    join_all(doors(access, origin, facts).into_iter().map(|(door, at)| async move {
-        let error = dial(access, &at).await.err().map(|error| error.to_string());
-        Dialling { door, at, error }
-    }))
+    join_all(
+        doors(access, origin, facts)
+            .into_iter()
+            .map(|(door, at)| async move {
+                let error = dial(access, &at).await.err().map(|error| error.to_string());
+                Dialling { door, at, error }
+            }),
+    )
     .await
 }
 
 fn doors(access: &Access, origin: &Origin, facts: &Facts) -> Vec<(Door, NodeAddr)> {
     let mut doors = Vec::new();
-    let port = facts.setting_number("port").and_then(|port| u16::try_from(port).ok());
+    let port = facts
+        .setting_number("port")
+        .and_then(|port| u16::try_from(port).ok());
     let listened = facts
         .setting_number("cluster-port")
         .filter(|&port| port > 0)
         .and_then(|port| u16::try_from(port).ok())
-        .or_else(|| port.filter(|&port| port > 0).unwrap_or(origin.addr.port).checked_add(10_000));
+        .or_else(|| {
+            port.filter(|&port| port > 0)
+                .unwrap_or(origin.addr.port)
+                .checked_add(10_000)
+        });
     if let Some(bus) = listened {
         doors.push((Door::Bus, NodeAddr::new(origin.addr.host.clone(), bus)));
     }
     let announced = facts.view.myself().map(|me| &me.announced);
     if let Some(announced) = announced.filter(|announced| !announced.ip.is_empty())
-        && let Some(client) = announced.ip_endpoint().filter(|client| !access.map.knows(client))
+        && let Some(client) = announced
+            .ip_endpoint()
+            .filter(|client| !access.map.knows(client))
     {
         doors.push((Door::AnnouncedClient, client));
         if announced.bus_port > 0 {
-            doors.push((Door::AnnouncedBus, NodeAddr::new(announced.ip.clone(), announced.bus_port)));
+            doors.push((
+                Door::AnnouncedBus,
+                NodeAddr::new(announced.ip.clone(), announced.bus_port),
+            ));
         }
     }
     doors
@@ -144,7 +178,9 @@ async fn replica_login(access: &Access, candidate: &Candidate, all: &[Candidate]
     }
     let wants_password = |other: &&Candidate| {
         other.addr != candidate.addr
-            && other.facts().is_some_and(|facts| facts.answers_without_password == Some(false))
+            && other
+                .facts()
+                .is_some_and(|facts| facts.answers_without_password == Some(false))
     };
     let Some(other) = all.iter().find(wants_password) else {
         return ReplicaLogin::Works;
@@ -159,16 +195,16 @@ async fn replica_login(access: &Access, candidate: &Candidate, all: &[Candidate]
     if own == access.credentials {
         return ReplicaLogin::Works;
     }
-    let as_replica = Access {
-        credentials: own,
-        ..access.clone()
-    };
+    let mut as_replica = access.clone();
+    as_replica.credentials = own;
     match Node::connect(&as_replica, &other.addr).await {
         Ok(_) => ReplicaLogin::Works,
-        Err(NodeError::PasswordWrong { .. } | NodeError::PasswordWanted { .. }) => ReplicaLogin::Refused {
-            by: other.addr.clone(),
-            detail: "it does not accept that node's masteruser and masterauth".into(),
-        },
+        Err(NodeError::PasswordWrong { .. } | NodeError::PasswordWanted { .. }) => {
+            ReplicaLogin::Refused {
+                by: other.addr.clone(),
+                detail: "it does not accept that node's masteruser and masterauth".into(),
+            }
+        }
         Err(error) => ReplicaLogin::NotTried(error.to_string()),
     }
 }

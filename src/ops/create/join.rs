@@ -49,7 +49,9 @@ pub async fn apply(joining: &Joining<'_>, plan: &Plan, consent: Consent) -> Repo
         report.causes = causes(joining.access, joining.candidates).await;
         report.missing = missing;
     }
-    report.notes.extend(joining.delay.put_back(joining.access).await);
+    report
+        .notes
+        .extend(joining.delay.put_back(joining.access).await);
     report.is_usable = report.missing.is_empty();
     report.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     report
@@ -70,7 +72,10 @@ async fn take_steps(joining: &Joining<'_>, plan: &Plan, begun: Instant) -> Resul
         return Ok(());
     }
     let nodes = connect_all(joining).await?;
-    for steps in plan.steps.chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b)) {
+    for steps in plan
+        .steps
+        .chunk_by(|a, b| std::mem::discriminant(a) == std::mem::discriminant(b))
+    {
         match &steps[0] {
             Step::AddSlots { .. } => joining.events.begin("giving out the slots"),
             Step::SetEpoch { .. } => {}
@@ -90,7 +95,10 @@ async fn take_steps(joining: &Joining<'_>, plan: &Plan, begun: Instant) -> Resul
 }
 
 async fn connect_all(joining: &Joining<'_>) -> Result<BTreeMap<NodeAddr, Node>, Vec<String>> {
-    let connecting = joining.candidates.iter().map(|candidate| Node::connect(joining.access, &candidate.addr));
+    let connecting = joining
+        .candidates
+        .iter()
+        .map(|candidate| Node::connect(joining.access, &candidate.addr));
     let mut nodes = BTreeMap::new();
     let mut failed = Vec::new();
     for node in join_all(connecting).await {
@@ -101,7 +109,11 @@ async fn connect_all(joining: &Joining<'_>) -> Result<BTreeMap<NodeAddr, Node>, 
             Err(error) => failed.push(error.to_string()),
         }
     }
-    if failed.is_empty() { Ok(nodes) } else { Err(failed) }
+    if failed.is_empty() {
+        Ok(nodes)
+    } else {
+        Err(failed)
+    }
 }
 
 /// Takes steps of one kind, each node's in one flight, all nodes side by side.
@@ -112,9 +124,15 @@ async fn take(nodes: &BTreeMap<NodeAddr, Node>, steps: &[Step]) -> Result<(), Ve
             by_node.entry(node).or_default().push(step);
         }
     }
-    let taking = by_node.iter().filter_map(|(addr, steps)| Some(take_on(nodes.get(addr)?, steps)));
+    let taking = by_node
+        .iter()
+        .filter_map(|(addr, steps)| Some(take_on(nodes.get(addr)?, steps)));
     let failed: Vec<String> = join_all(taking).await.into_iter().flatten().collect();
-    if failed.is_empty() { Ok(()) } else { Err(failed) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed)
+    }
 }
 
 async fn take_on(node: &Node, steps: &[&Step]) -> Vec<String> {
@@ -140,12 +158,16 @@ fn command(step: &Step) -> Option<Command> {
             Command::words("CLUSTER ADDSLOTSRANGE"),
             |command, (first, last)| command.arg(first.to_string()).arg(last.to_string()),
         ),
-        Step::SetEpoch { epoch, .. } => Command::words("CLUSTER SET-CONFIG-EPOCH").arg(epoch.to_string()),
+        Step::SetEpoch { epoch, .. } => {
+            Command::words("CLUSTER SET-CONFIG-EPOCH").arg(epoch.to_string())
+        }
         Step::Meet { at, .. } => Command::words("CLUSTER MEET")
             .arg(&at.ip)
             .arg(at.port.to_string())
             .arg(at.bus_port.to_string()),
-        Step::Replicate { master_id, .. } => Command::words("CLUSTER REPLICATE").arg(master_id.as_str()),
+        Step::Replicate { master_id, .. } => {
+            Command::words("CLUSTER REPLICATE").arg(master_id.as_str())
+        }
         Step::AwaitJoin { .. } => return None,
     })
 }
@@ -153,10 +175,14 @@ fn command(step: &Step) -> Option<Command> {
 /// Servers before 7.0 know no ADDSLOTSRANGE.
 async fn try_older_form(node: &Node, step: &Step, error: NodeError) -> Result<(), NodeError> {
     match (step, &error) {
-        (Step::AddSlots { slots, .. }, NodeError::Server { said, .. }) if said.contains("nknown subcommand") => {
+        (Step::AddSlots { slots, .. }, NodeError::Server { said, .. })
+            if said.contains("nknown subcommand") =>
+        {
             let add = slots
                 .iter()
-                .fold(Command::words("CLUSTER ADDSLOTS"), |command, slot| command.arg(slot.to_string()));
+                .fold(Command::words("CLUSTER ADDSLOTS"), |command, slot| {
+                    command.arg(slot.to_string())
+                });
             node.ask(&add).await.map(|_| ())
         }
         _ => Err(error),
@@ -178,7 +204,9 @@ async fn wait_for_introductions(joining: &Joining<'_>, begun: Instant) -> Result
     let ids = ids(joining.candidates);
     let waited = wait(joining, begun, |survey| missing_introductions(survey, &ids)).await;
     outcome(waited).inspect(|survey| {
-        joining.events.done(format!("{} nodes know each other", survey.nodes.len()));
+        joining
+            .events
+            .done(format!("{} nodes know each other", survey.nodes.len()));
     })?;
     Ok(())
 }
@@ -191,16 +219,24 @@ async fn wait_for_use(joining: &Joining<'_>, begun: Instant) -> Result<Survey, V
 
 /// Waits until the cluster is usable, and proves it by writing.
 async fn finish(joining: &Joining<'_>, plan: &Plan, begun: Instant) -> Result<(), Vec<String>> {
-    joining.events.begin("waiting until every node says ok and every replica is in sync");
+    joining
+        .events
+        .begin("waiting until every node says ok and every replica is in sync");
     wait_for_use(joining, begun).await?;
     if plan.standing != Standing::AlreadySo {
-        let masters: Vec<(NodeAddr, SlotSet)> =
-            plan.shards.iter().map(|shard| (shard.master.clone(), shard.slots.clone())).collect();
+        let masters: Vec<(NodeAddr, SlotSet)> = plan
+            .shards
+            .iter()
+            .map(|shard| (shard.master.clone(), shard.slots.clone()))
+            .collect();
         let failed = write_everywhere(joining.access, &masters).await;
         if !failed.is_empty() {
             return Err(failed);
         }
-        joining.events.done(format!("usable: a write to each of {} shards was read back", masters.len()));
+        joining.events.done(format!(
+            "usable: a write to each of {} shards was read back",
+            masters.len()
+        ));
     }
     Ok(())
 }
@@ -221,7 +257,9 @@ async fn wait(
         Ok(waited) => waited,
         Err(_) => {
             for cause in causes(joining.access, joining.candidates).await {
-                joining.events.note(format!("this takes long; a likely cause: {cause}"));
+                joining
+                    .events
+                    .note(format!("this takes long; a likely cause: {cause}"));
             }
             waiting.await
         }
@@ -236,5 +274,9 @@ fn outcome(waited: Waited) -> Result<Survey, Vec<String>> {
 }
 
 fn ids(candidates: &[Candidate]) -> BTreeSet<NodeId> {
-    candidates.iter().filter_map(Candidate::id).cloned().collect()
+    candidates
+        .iter()
+        .filter_map(Candidate::id)
+        .cloned()
+        .collect()
 }
