@@ -1,0 +1,5 @@
+//! Servers: how they are reached and asked.
+
+mod credentials;
+
+pub use credentials::{Credentials, Secret, TlsSettings};
