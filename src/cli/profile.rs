@@ -306,7 +306,7 @@ mod tests {
     fn files_are_the_owners_alone_and_leave_with_the_profile() {
         let (folder, profiles) = profiles();
         profiles.save(&profile("shop", Made::Nodes)).unwrap();
-        let secret = Secret::new("s3cret".into());
+        let secret = Secret::new("s3cret");
         let path = profiles.save_password("shop", &secret).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let clusters = folder.path().join("goodcache/clusters");
