@@ -27,7 +27,7 @@ bench: ## measure side by side with redis-cli --cluster (some minutes)
 	cargo bench --locked --bench bench
 
 matrix: ## run the version-sensitive tests over every server version that can be had
-	@tests/tools.sh compiler server nextest
+	@tests/tools.sh compiler server nextest pip
 	@tests/matrix.sh
 
 completions: ## write the shell completions into completions/
@@ -36,7 +36,7 @@ completions: ## write the shell completions into completions/
 man: ## write the manual pages into target/man
 	cargo run --locked --quiet -- generate man target/man
 
-image: ## make a small Docker image of this machine's redis-server: $(IMAGE)
+image: ## make a small Docker image of the redis-server of this machine (IMAGE=name:tag)
 	@tests/tools.sh server docker
 	@tests/image.sh $(IMAGE)
 

@@ -52,6 +52,10 @@ compiler() {
     has cc || packages "a C compiler (for the TLS library)" gcc libc6-dev
 }
 
+pip() {
+    python3 -m pip --version >/dev/null 2>&1 || packages "pip" python3-pip
+}
+
 nextest() {
     if ! cargo nextest --version >/dev/null 2>&1; then
         say "installing cargo-nextest (once; some minutes)"
@@ -94,7 +98,7 @@ start_engine() {
 
 for need in "$@"; do
     case $need in
-    server | compiler | nextest | docker) "$need" ;;
-    *) fail "unknown need '$need' (server, compiler, nextest, docker)" ;;
+    server | compiler | pip | nextest | docker) "$need" ;;
+    *) fail "unknown need '$need' (server, compiler, pip, nextest, docker)" ;;
     esac
 done
