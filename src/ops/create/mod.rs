@@ -5,13 +5,16 @@
 //! and leaves alone what is done.
 
 mod candidate;
+mod foreign;
 mod plan;
 mod preflight;
+mod standing;
 mod step;
 
 pub use candidate::{Candidate, Dialling, Door, Meeting, ReplicaLogin};
-pub use plan::{Options, Plan, PlannedShard, Standing, WrittenLayout, plan};
+pub use plan::{Options, Plan, PlannedShard, WrittenLayout, plan};
 pub use preflight::preflight;
+pub use standing::Standing;
 pub use step::Step;
 
 #[cfg(test)]
