@@ -8,9 +8,10 @@ use futures_util::future::join_all;
 
 use super::candidate::Candidate;
 use super::causes::causes;
-use super::plan::{Plan, Standing};
+use super::plan::Plan;
 use super::ready::{missing_for_use, missing_introductions};
 use super::report::Report;
+use super::standing::Standing;
 use super::step::Step;
 use super::sync_delay::SyncDelay;
 use super::verify::write_everywhere;

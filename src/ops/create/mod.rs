@@ -7,12 +7,14 @@
 
 mod candidate;
 mod causes;
+mod foreign;
 mod gather;
 mod join;
 mod plan;
 mod preflight;
 mod ready;
 mod report;
+mod standing;
 mod step;
 mod sync_delay;
 mod verify;
@@ -20,9 +22,10 @@ mod verify;
 pub use candidate::{Candidate, Dialling, Door, Meeting, ReplicaLogin};
 pub use gather::{Origin, gather};
 pub use join::{Joining, apply, confirm};
-pub use plan::{Options, Plan, PlannedShard, Standing, WrittenLayout, plan};
+pub use plan::{Options, Plan, PlannedShard, WrittenLayout, plan};
 pub use preflight::preflight;
 pub use report::Report;
+pub use standing::Standing;
 pub use step::Step;
 pub use sync_delay::SyncDelay;
 

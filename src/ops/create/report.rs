@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::plan::{Plan, PlannedShard, Standing};
+use super::plan::{Plan, PlannedShard};
+use super::standing::Standing;
 use crate::model::Losses;
 
 /// The whole answer.
