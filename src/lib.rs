@@ -12,5 +12,6 @@
 //! | 0 | `model` | nothing: values |
 
 pub mod health;
+pub mod host;
 pub mod model;
 pub mod ops;
