@@ -14,3 +14,4 @@
 pub mod health;
 pub mod model;
 pub mod ops;
+pub mod render;
