@@ -203,7 +203,10 @@ impl ConfigFile {
         let config = if text.trim().is_empty() {
             Config::default()
         } else {
-            serde_yaml::from_str(&text).map_err(|error| fail(explain(&error)))?
+            // Read as a plain value first: only so are the doubles in a map of names seen.
+            serde_yaml::from_str::<serde_yaml::Value>(&text)
+                .and_then(|_| serde_yaml::from_str(&text))
+                .map_err(|error| fail(explain(&error)))?
         };
         verify(&config, codes).map_err(fail)?;
         Ok(ConfigFile {
@@ -413,7 +416,8 @@ check:
                 &["bad", "line 1"],
             ),
             ("a: [\n", &["line"]),
-            ("default: a\ndefault: b\n", &["duplicate", "line 2"]),
+            ("default: a\ndefault: b\n", &["duplicate", "default"]),
+            ("clusters: {a: {}, a: {}}\n", &["duplicate", "a"]),
         ] {
             let error = read(text).unwrap_err();
             assert_eq!(error.exit, super::super::exit::Exit::Usage);
