@@ -230,28 +230,32 @@ fn verify(config: &Config, codes: &[&str]) -> Result<(), String> {
     for name in names() {
         values::cluster_name(name).map_err(|why| format!("clusters.{name}: {why}"))?;
     }
-    if let Some(default) = config.default.as_deref() {
-        if !config.clusters.contains_key(default) {
-            return Err(unknown("default names the cluster", default, names()));
-        }
+    if let Some(default) = config.default.as_deref()
+        && !config.clusters.contains_key(default)
+    {
+        return Err(unknown("default names the cluster", default, names()));
     }
     for (code, threshold) in &config.check.thresholds {
         if !codes.contains(&code.as_str()) {
-            return Err(unknown(
-                "check.thresholds: unknown code",
-                code,
-                codes.iter().copied(),
-            ));
+            let what = "check.thresholds: unknown code";
+            return Err(unknown(what, code, codes.iter().copied()));
         }
-        if let (Some(warning), Some(critical)) = (threshold.warning, threshold.critical) {
-            if !(warning.is_finite() && critical.is_finite() && warning <= critical) {
-                return Err(format!(
-                    "check.thresholds.{code}: warning ({warning}) must not lie above critical ({critical})"
-                ));
-            }
-        }
+        verify_limits(threshold).map_err(|why| format!("check.thresholds.{code}: {why}"))?;
     }
     Ok(())
+}
+
+fn verify_limits(threshold: &Threshold) -> Result<(), String> {
+    let limits = [threshold.warning, threshold.critical];
+    if limits.iter().flatten().any(|limit| !limit.is_finite()) {
+        return Err("a limit must be a number".to_string());
+    }
+    match limits {
+        [Some(warning), Some(critical)] if warning > critical => Err(format!(
+            "warning ({warning}) must not lie above critical ({critical})"
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn unknown<'a>(what: &str, word: &'a str, known: impl Iterator<Item = &'a str>) -> String {
@@ -410,6 +414,10 @@ check:
             (
                 "check: {thresholds: {replica.lag: {warning: 9, critical: 3}}}\n",
                 &["must not lie above"],
+            ),
+            (
+                "check: {thresholds: {replica.lag: {warning: .nan}}}\n",
+                &["replica.lag", "must be a number"],
             ),
             (
                 "check: {thresholds: {replica.lag: {severity: bad}}}\n",

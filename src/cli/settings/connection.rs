@@ -1,14 +1,13 @@
 //! How the cluster is reached: the settings that every subcommand needs.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layers::Layers;
-use super::origin::{First, Origin, Row, Setting, show_list, show_option};
-use crate::cli::exit::{Exit, Failure};
+use super::origin::{First, Row, Setting, show_list, show_option};
+use super::{login, tls};
+use crate::cli::exit::Failure;
 use crate::cli::options::{Color, DockerMap, Shared};
-use crate::cli::password;
 use crate::cli::seed::Seed;
 use crate::cli::values;
 use crate::cluster::{Credentials, Secret, TlsSettings};
@@ -68,9 +67,9 @@ impl Settings {
         };
         Ok(Settings {
             cluster: named(layers),
-            user: user(layers, shared, &seeds)?,
-            password: password(layers, shared, &mut notices)?,
-            tls: tls(layers, shared, &seeds)?,
+            user: login::user(layers, shared, &seeds)?,
+            password: login::password(layers, shared, &mut notices)?,
+            tls: tls::tls(layers, shared, &seeds)?,
             nodes,
             node_map: node_map(layers, shared)?,
             docker_map: docker_map(layers, shared)?,
@@ -133,7 +132,7 @@ impl Settings {
             self.nodes.row("nodes", |nodes| show_list(nodes)),
             self.user.row("user", show_option),
             self.password.row("password", show_option),
-            self.tls.row("tls", show_tls),
+            self.tls.row("tls", tls::show_tls),
             self.node_map.row("node map", map),
             self.docker_map.row("docker map", |when| word(*when)),
             self.zones.row("zones", |zones| {
@@ -154,25 +153,6 @@ pub(super) fn word<T: clap::ValueEnum>(value: T) -> String {
         .to_possible_value()
         .map(|possible| possible.get_name().to_string())
         .unwrap_or_default()
-}
-
-fn show_tls(tls: &Option<TlsSettings>) -> String {
-    let Some(tls) = tls else {
-        return "off".to_string();
-    };
-    let path = |name, path: &Option<PathBuf>| {
-        path.as_ref()
-            .map(|path| format!("{name} {}", path.display()))
-    };
-    let parts = [
-        Some("on".to_string()),
-        path("ca", &tls.ca),
-        path("cert", &tls.cert),
-        path("key", &tls.key),
-        tls.sni.as_ref().map(|sni| format!("sni {sni}")),
-        tls.is_insecure.then(|| "insecure".to_string()),
-    ];
-    show_list(parts.into_iter().flatten())
 }
 
 fn named(layers: &Layers) -> Setting<Option<String>> {
@@ -234,206 +214,6 @@ fn read_seeds(text: &str) -> Result<Vec<Seed>, String> {
         .iter()
         .map(|item| item.parse::<Seed>().map_err(|error| error.to_string()))
         .collect()
-}
-
-fn user(
-    layers: &Layers,
-    shared: &Shared,
-    seeds: &Setting<Vec<Seed>>,
-) -> Result<Setting<Option<String>>, Failure> {
-    let mut users = seeds.value.iter().filter_map(|seed| seed.user.as_ref());
-    let in_url = users.next().cloned();
-    if users.any(|other| Some(other) != in_url.as_ref()) {
-        return Err(Failure::usage(
-            "the addresses name different users; one cluster has one login",
-        ));
-    }
-    Ok(First::argument(shared.connection.user.clone(), "--user")
-        .or(in_url, || seeds.origin.clone())
-        .variable(&layers.environment, "GOODCACHE_USER", |text| {
-            Ok(text.trim().to_string())
-        })?
-        .section(
-            layers,
-            "user",
-            layers.section().and_then(|section| section.user.clone()),
-        )
-        .profile(
-            layers,
-            layers
-                .profile
-                .as_ref()
-                .and_then(|profile| profile.user.clone()),
-        )
-        .or_none())
-}
-
-fn password(
-    layers: &Layers,
-    shared: &Shared,
-    notices: &mut Vec<String>,
-) -> Result<Setting<Option<Secret>>, Failure> {
-    let environment = &layers.environment;
-    let secret = |text: &str| Ok(Source::Text(text.to_string()));
-    let file = |text: &str| Ok(Source::File(PathBuf::from(text)));
-    let in_section = layers
-        .section()
-        .and_then(|section| section.password_file.as_ref());
-    let saved = layers
-        .profile
-        .as_ref()
-        .and_then(|profile| profile.password_file.clone());
-    let source = First::argument(
-        shared.connection.password_file.clone().map(Source::File),
-        "--password-file",
-    )
-    .variable(environment, "GOODCACHE_PASSWORD", secret)?
-    .variable(environment, "GOODCACHE_PASSWORD_FILE", file)?
-    .variable(environment, "REDIS_PASSWORD", secret)?
-    .variable(environment, "REDISCLI_AUTH", secret)?
-    .section(
-        layers,
-        "password_file",
-        layers.path_in_file(in_section).map(Source::File),
-    )
-    .profile(layers, saved.map(Source::File))
-    .or_none();
-    let value = match source.value {
-        None => None,
-        Some(Source::Text(text)) => Some(Secret::new(text)),
-        Some(Source::File(path)) => {
-            let (secret, notice) = password::from_file(&path).map_err(|error| {
-                Failure::new(Exit::Usage, error)
-                    .next(format!("the file was named by {}", source.origin))
-            })?;
-            notices.extend(notice);
-            Some(secret)
-        }
-    };
-    Ok(Setting {
-        value,
-        origin: source.origin,
-    })
-}
-
-/// A password, or the file that holds it.
-enum Source {
-    Text(String),
-    File(PathBuf),
-}
-
-fn tls(
-    layers: &Layers,
-    shared: &Shared,
-    seeds: &Setting<Vec<Seed>>,
-) -> Result<Setting<Option<TlsSettings>>, Failure> {
-    let is_on = tls_is_on(layers, shared, seeds)?;
-    if !is_on.value {
-        return Ok(Setting {
-            value: None,
-            origin: is_on.origin,
-        });
-    }
-    let typed = &shared.connection;
-    let environment = &layers.environment;
-    let section = layers.section().and_then(|section| section.tls.as_ref());
-    let saved = layers
-        .profile
-        .as_ref()
-        .and_then(|profile| profile.tls.as_ref());
-    let path = |text: &str| Ok(PathBuf::from(text));
-    let file = |flag: &Option<PathBuf>,
-                variable,
-                in_section: Option<&PathBuf>,
-                saved: Option<&PathBuf>| {
-        First::argument(flag.clone(), "")
-            .variable(environment, variable, path)
-            .map(|first| first.section(layers, "tls", layers.path_in_file(in_section)))
-            .map(|first| first.profile(layers, saved.cloned()).or_none().value)
-    };
-    let value = TlsSettings {
-        ca: file(
-            &typed.cacert,
-            "GOODCACHE_CACERT",
-            section.and_then(|t| t.ca.as_ref()),
-            saved.and_then(|t| t.ca.as_ref()),
-        )?,
-        cert: file(
-            &typed.cert,
-            "GOODCACHE_CERT",
-            section.and_then(|t| t.cert.as_ref()),
-            saved.and_then(|t| t.cert.as_ref()),
-        )?,
-        key: file(
-            &typed.key,
-            "GOODCACHE_KEY",
-            section.and_then(|t| t.key.as_ref()),
-            saved.and_then(|t| t.key.as_ref()),
-        )?,
-        sni: First::argument(typed.sni.clone(), "--sni")
-            .variable(environment, "GOODCACHE_SNI", |text| {
-                Ok(text.trim().to_string())
-            })?
-            .section(layers, "tls.sni", section.and_then(|tls| tls.sni.clone()))
-            .profile(layers, saved.and_then(|tls| tls.sni.clone()))
-            .or_none()
-            .value,
-        is_insecure: First::argument(typed.insecure.then_some(true), "--insecure")
-            .variable(environment, "GOODCACHE_INSECURE", values::yes_or_no)?
-            .section(layers, "tls.insecure", section.map(|tls| tls.insecure))
-            .profile(layers, saved.map(|tls| tls.insecure))
-            .or_default(false)
-            .value,
-    };
-    match (&value.cert, &value.key) {
-        (Some(_), None) => {
-            Err(Failure::usage("a client certificate needs its key").next("add --key FILE"))
-        }
-        (None, Some(_)) => {
-            Err(Failure::usage("a key needs its certificate").next("add --cert FILE"))
-        }
-        _ => Ok(Setting {
-            value: Some(value),
-            origin: is_on.origin,
-        }),
-    }
-}
-
-/// Whether TLS is spoken. Whoever gives a certificate means it, so no second flag is asked for.
-fn tls_is_on(
-    layers: &Layers,
-    shared: &Shared,
-    seeds: &Setting<Vec<Seed>>,
-) -> Result<Setting<bool>, Failure> {
-    let typed = &shared.connection;
-    let any = |is_given: bool| is_given.then_some(true);
-    let mut first = First::argument(any(typed.tls), "--tls")
-        .or(any(typed.cacert.is_some()), || Origin::Argument("--cacert"))
-        .or(any(typed.cert.is_some()), || Origin::Argument("--cert"))
-        .or(any(typed.key.is_some()), || Origin::Argument("--key"))
-        .or(any(typed.sni.is_some()), || Origin::Argument("--sni"))
-        .or(any(typed.insecure), || Origin::Argument("--insecure"))
-        .or(any(seeds.value.iter().any(|seed| seed.is_tls)), || {
-            seeds.origin.clone()
-        })
-        .variable(&layers.environment, "GOODCACHE_TLS", values::yes_or_no)?;
-    for variable in [
-        "GOODCACHE_CACERT",
-        "GOODCACHE_CERT",
-        "GOODCACHE_KEY",
-        "GOODCACHE_SNI",
-    ] {
-        first = first.variable(&layers.environment, variable, |_| Ok(true))?;
-    }
-    let section = layers.section().and_then(|section| section.tls.as_ref());
-    let saved = layers
-        .profile
-        .as_ref()
-        .and_then(|profile| profile.tls.as_ref());
-    Ok(first
-        .section(layers, "tls", any(section.is_some()))
-        .profile(layers, any(saved.is_some()))
-        .or_default(false))
 }
 
 fn node_map(

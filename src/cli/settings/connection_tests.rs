@@ -4,9 +4,10 @@ use std::ffi::OsString;
 
 use super::*;
 use crate::cli::environment::Environment;
+use crate::cli::exit::Exit;
 use crate::cli::options::{self, Command};
 use crate::cli::profile::{Made, Profile, Profiles};
-use crate::cli::settings::{CheckSettings, CreateSettings, Surroundings, Watch};
+use crate::cli::settings::{CheckSettings, CreateSettings, Origin, Surroundings, Watch};
 
 const FILE: &str = "default: shop
 clusters:

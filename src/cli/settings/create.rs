@@ -187,7 +187,6 @@ impl CreateSettings {
     pub fn rows(&self) -> Vec<Row> {
         let path = |path: &Option<PathBuf>| show_option(&path.as_ref().map(|path| path.display()));
         let mut rows = vec![
-            self.name.row("name", String::clone),
             self.source.row("source", |source| word(*source)),
             self.masters.row("masters", show_option),
             self.replicas.row("replicas", u16::to_string),

@@ -8,7 +8,9 @@ mod check;
 mod connection;
 mod create;
 mod layers;
+mod login;
 mod origin;
+mod tls;
 
 pub use check::{CheckSettings, Watch};
 pub use connection::Settings;
