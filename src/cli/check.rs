@@ -24,11 +24,19 @@ const PINGS: u32 = 20;
 const WAITING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs it.
-pub async fn run(settings: &Settings, check: &CheckSettings, screen: &Screen) -> Result<Exit, Failure> {
+pub async fn run(
+    settings: &Settings,
+    check: &CheckSettings,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
     if let Some(code) = &check.explain {
         return explain(code, screen);
     }
-    let checking = Checking { settings, check, screen };
+    let checking = Checking {
+        settings,
+        check,
+        screen,
+    };
     if let Some(path) = &check.from {
         let survey = saved::read(path)?;
         return checking.answer(&survey);
@@ -51,7 +59,9 @@ fn explain(code: &str, screen: &Screen) -> Result<Exit, Failure> {
         });
     };
     let text = render::terminal::text(&render::explain::explain(doc), look(screen));
-    screen.answer(&text).context("could not write the answer to stdout")?;
+    screen
+        .answer(&text)
+        .context("could not write the answer to stdout")?;
     Ok(Exit::Good)
 }
 
@@ -64,7 +74,13 @@ struct Checking<'a> {
 
 impl Checking<'_> {
     async fn once(&self, access: &mut Access) -> Result<Exit, Failure> {
-        let seen = reach::look(self.settings, access, &self.ask(self.check.sample.value), self.screen).await?;
+        let seen = reach::look(
+            self.settings,
+            access,
+            &self.ask(self.check.sample.value),
+            self.screen,
+        )
+        .await?;
         if let Err(failure) = reach::require_answer(&seen) {
             return self.blind(failure);
         }
@@ -79,7 +95,10 @@ impl Checking<'_> {
         if self.check.output.value != Format::Nagios {
             return Err(failure);
         }
-        let line = format!("UNKNOWN - {}", failure.text().lines().next().unwrap_or_default());
+        let line = format!(
+            "UNKNOWN - {}",
+            failure.text().lines().next().unwrap_or_default()
+        );
         self.print(&format!("{line}\n"))?;
         Ok(Exit::Plugin(3))
     }
@@ -101,10 +120,14 @@ impl Checking<'_> {
         for (code, threshold) in &self.check.thresholds {
             let unknown = |error: health::UnknownCode| Failure::usage(error);
             if threshold.warning.is_some() || threshold.critical.is_some() {
-                thresholds.set_limit(code, threshold.warning, threshold.critical).map_err(unknown)?;
+                thresholds
+                    .set_limit(code, threshold.warning, threshold.critical)
+                    .map_err(unknown)?;
             }
             if let Some(gravity) = threshold.severity {
-                thresholds.set_severity(code, gravity.severity()).map_err(unknown)?;
+                thresholds
+                    .set_severity(code, gravity.severity())
+                    .map_err(unknown)?;
             }
         }
         let options = health::Options {
@@ -117,7 +140,7 @@ impl Checking<'_> {
 
     fn answer(&self, seen: &Survey) -> Result<Exit, Failure> {
         let report = self.judge(seen)?;
-        let mut text = self.text(seen, &report);
+        let mut text = self.text(seen, &report)?;
         if let Some(path) = &self.check.against {
             let before = self.judge(&saved::read(path)?)?;
             text = self.with_changes(seen, &before, &report, text);
@@ -130,8 +153,14 @@ impl Checking<'_> {
     fn with_changes(&self, seen: &Survey, before: &Report, after: &Report, text: String) -> String {
         let changes = changes(before, after);
         match self.check.output.value {
-            Format::Table => format!("{}\n{text}", render::terminal::text(&render::changes::changes(&changes), look(self.screen))),
-            Format::Markdown => format!("{}\n{text}", render::markdown::text(&render::changes::changes(&changes))),
+            Format::Table => format!(
+                "{}\n{text}",
+                render::terminal::text(&render::changes(&changes), look(self.screen))
+            ),
+            Format::Markdown => format!(
+                "{}\n{text}",
+                render::markdown::text(&render::changes(&changes))
+            ),
             Format::Json => render::json::envelope(
                 "check",
                 Some(seen.taken_at_ms),
@@ -141,26 +170,33 @@ impl Checking<'_> {
         }
     }
 
-    fn text(&self, seen: &Survey, report: &Report) -> String {
-        let detail = render::check::Detail { is_verbose: self.screen.is_verbose() };
-        match self.check.output.value {
-            Format::Table => render::terminal::text(&render::check::check(report, detail), look(self.screen)),
-            Format::Markdown => render::markdown::text(&render::check::check(report, detail)),
+    fn text(&self, seen: &Survey, report: &Report) -> Result<String, Failure> {
+        let codes: Vec<&str> = health::codes().map(|doc| doc.code).collect();
+        let detail = render::Detail {
+            is_verbose: self.screen.is_verbose(),
+        };
+        Ok(match self.check.output.value {
+            Format::Table => {
+                render::terminal::text(&render::check(report, detail), look(self.screen))
+            }
+            Format::Markdown => render::markdown::text(&render::check(report, detail)),
             Format::Json => render::json::envelope("check", Some(seen.taken_at_ms), report),
-            Format::Prometheus => render::prometheus::text(report),
-            Format::Nagios => render::nagios::text(report),
-            Format::Junit => render::junit::text(report),
-        }
+            Format::Prometheus => render::prometheus(report, Some(seen.taken_at_ms)),
+            Format::Nagios => render::nagios(report).0,
+            Format::Junit => render::junit(report, &codes, self.limit())?,
+        })
     }
 
     fn print(&self, text: &str) -> Result<(), Failure> {
-        self.screen.answer(text).context("could not write the answer to stdout")?;
+        self.screen
+            .answer(text)
+            .context("could not write the answer to stdout")?;
         Ok(())
     }
 
     fn exit(&self, report: &Report) -> Exit {
         if self.check.output.value == Format::Nagios {
-            return Exit::Plugin(render::nagios::exit(report));
+            return Exit::Plugin(render::nagios(report).1);
         }
         match self.is_bad(report) {
             true => Exit::Bad,
@@ -169,12 +205,20 @@ impl Checking<'_> {
     }
 
     fn is_bad(&self, report: &Report) -> bool {
-        let limit = match self.check.fail_on.value {
-            FailOn::Never => return false,
-            FailOn::Warning => Severity::Warning,
-            FailOn::Critical => Severity::Critical,
-        };
-        report.findings.iter().any(|finding| finding.severity >= limit)
+        let limit = self.limit();
+        report
+            .findings
+            .iter()
+            .any(|finding| limit.is_some_and(|limit| finding.severity >= limit))
+    }
+
+    /// From which severity on the answer is bad.
+    fn limit(&self) -> Option<Severity> {
+        match self.check.fail_on.value {
+            FailOn::Never => None,
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Critical => Some(Severity::Critical),
+        }
     }
 
     /// Looks until nothing is as grave as `--fail-on`, every node answers and the state is ok; then
@@ -184,7 +228,13 @@ impl Checking<'_> {
         let events = self.screen.events();
         events.begin("waiting until the cluster is healthy");
         loop {
-            let seen = reach::look(self.settings, access, &self.ask(Duration::ZERO), self.screen).await?;
+            let seen = reach::look(
+                self.settings,
+                access,
+                &self.ask(Duration::ZERO),
+                self.screen,
+            )
+            .await?;
             let blind = reach::require_answer(&seen);
             let is_healthy = blind.is_ok() && self.is_healthy(&self.judge(&seen)?);
             if is_healthy {
@@ -193,7 +243,10 @@ impl Checking<'_> {
             }
             if begun.elapsed() + WAITING_PAUSE > patience {
                 self.screen.clear();
-                self.screen.say(&format!("goodcache: not healthy after {}", render::human::duration(begun.elapsed())));
+                self.screen.say(&format!(
+                    "goodcache: not healthy after {}",
+                    render::human::duration(begun.elapsed())
+                ));
                 if let Err(failure) = blind {
                     return self.blind(failure);
                 }
@@ -216,12 +269,21 @@ impl Checking<'_> {
     async fn watch(&self, access: &mut Access, interval: Duration) -> Result<Exit, Failure> {
         let mut before: Option<Report> = None;
         loop {
-            let seen = reach::look(self.settings, access, &self.ask(self.check.sample.value.min(interval)), self.screen).await?;
+            let seen = reach::look(
+                self.settings,
+                access,
+                &self.ask(self.check.sample.value.min(interval)),
+                self.screen,
+            )
+            .await?;
             let report = self.judge(&seen)?;
             if self.screen.is_terminal() {
                 let when = render::human::timestamp(seen.taken_at_ms);
-                let text = self.text(&seen, &report);
-                self.print(&format!("\x1b[H\x1b[2J{when}, every {}\n\n{text}", render::human::duration(interval)))?;
+                let text = self.text(&seen, &report)?;
+                self.print(&format!(
+                    "\x1b[H\x1b[2J{when}, every {}\n\n{text}",
+                    render::human::duration(interval)
+                ))?;
             } else {
                 self.print_changes(&seen, before.as_ref(), &report)?;
             }
@@ -230,9 +292,14 @@ impl Checking<'_> {
         }
     }
 
-    fn print_changes(&self, seen: &Survey, before: Option<&Report>, report: &Report) -> Result<(), Failure> {
+    fn print_changes(
+        &self,
+        seen: &Survey,
+        before: Option<&Report>,
+        report: &Report,
+    ) -> Result<(), Failure> {
         let Some(before) = before else {
-            return self.print(&self.text(seen, report));
+            return self.print(&self.text(seen, report)?);
         };
         let changes = changes(before, report);
         if changes.is_empty() {
@@ -245,7 +312,9 @@ impl Checking<'_> {
             }
             _ => {
                 let when = render::human::timestamp(seen.taken_at_ms);
-                let lines = changes.iter().map(|change| format!("{when} {}\n", render::changes::line(change).text));
+                let lines = changes
+                    .iter()
+                    .map(|change| format!("{when} {}\n", render::change_line(change).text));
                 lines.collect()
             }
         };
@@ -263,5 +332,8 @@ pub(super) fn look(screen: &Screen) -> Look {
 
 /// The failure of a file.
 pub(super) fn file_failure(what: &str, path: &Path, error: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Failed, anyhow!("could not {what} {}: {error}", path.display()))
+    Failure::new(
+        Exit::Failed,
+        anyhow!("could not {what} {}: {error}", path.display()),
+    )
 }

@@ -15,6 +15,7 @@ use super::exit::Failure;
 use super::nearest::nearest;
 use super::seed::Seed;
 use super::values;
+use crate::cluster::TlsSettings;
 use crate::model::{NodeAddr, Severity};
 
 /// A settings file that was read.
@@ -85,6 +86,22 @@ pub struct Tls {
     pub sni: Option<String>,
     /// Whether any certificate is accepted.
     pub insecure: bool,
+}
+
+impl From<&TlsSettings> for Tls {
+    fn from(tls: &TlsSettings) -> Tls {
+        let whole = |path: &Option<PathBuf>| {
+            let path = path.as_ref()?;
+            Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        };
+        Tls {
+            ca: whole(&tls.ca),
+            cert: whole(&tls.cert),
+            key: whole(&tls.key),
+            sni: tls.sni.clone(),
+            insecure: tls.is_insecure,
+        }
+    }
 }
 
 /// One shard of an explicit layout.

@@ -1,4 +1,5 @@
-//! The terminal: arguments, settings, and how the program ends.
+//! The terminal: arguments, settings, prompts, progress, exit codes. Each subcommand is a file of
+//! glue here: settings, survey, decision, consent, change, report, text, exit code.
 
 pub mod config;
 pub mod environment;
@@ -15,13 +16,24 @@ pub mod settings;
 pub mod signal;
 pub mod values;
 
+mod check;
+mod create;
+mod destroy;
+mod reach;
+mod saved;
+
 use std::ffi::OsString;
+use std::future::Future;
 use std::process::ExitCode;
 
 use environment::Environment;
 use exit::{Exit, Failure};
 use options::{Cli, Command};
+use screen::Screen;
 use settings::{CheckSettings, CreateSettings, Layers, Row, Settings, Surroundings, Target};
+use signal::{Ended, until_signal};
+
+use crate::health;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -37,10 +49,6 @@ fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         Ok(cli) => cli,
         Err(told) => return Ok(exit::clap(&told)),
     };
-    dispatch(&cli)
-}
-
-fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Generate(args) => {
             let (exit, told) = generate::run(args)?;
@@ -48,24 +56,30 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
             Ok(exit)
         }
         Command::Check(args) => {
-            let layers = layers(cli, &CheckSettings::target(args))?;
+            let layers = layers(&cli, &CheckSettings::target(args))?;
             let settings = Settings::resolve(&layers, &cli.shared, &args.zones)?;
             let check = CheckSettings::resolve(&layers, args)?;
-            show(&settings, check.rows());
-            settings.require_nodes()?;
-            Ok(Exit::Good)
+            let screen = screen(&settings, check.rows());
+            block_on(stoppable(check::run(&settings, &check, &screen)))
         }
         Command::Create(args) => {
-            let layers = layers(cli, &CreateSettings::target(args))?;
+            let layers = layers(&cli, &CreateSettings::target(args))?;
             let settings = Settings::resolve(&layers, &cli.shared, &args.zones)?;
             let has_nodes = !settings.nodes.value.is_empty();
-            show(
-                &settings,
-                CreateSettings::resolve(&layers, args, has_nodes)?.rows(),
-            );
-            Ok(Exit::Good)
+            let create = CreateSettings::resolve(&layers, args, has_nodes)?;
+            let screen = screen(&settings, create.rows());
+            // It stops by itself, for it has something to put right first.
+            block_on(create::run(&layers, &settings, &create, &screen))
         }
-        Command::Destroy(_) => Ok(Exit::Good),
+        Command::Destroy(args) => {
+            let environment = Environment::of_process()?;
+            let screen = Screen::new(
+                cli.shared.color.unwrap_or(options::Color::Auto),
+                cli.shared.verbose,
+                cli.shared.quiet,
+            );
+            block_on(stoppable(destroy::run(&environment, args, &screen)))
+        }
     }
 }
 
@@ -73,17 +87,46 @@ fn layers(cli: &Cli, target: &Target) -> Result<Layers, Failure> {
     let around = Surroundings {
         environment: Environment::of_process()?,
         folder: std::env::current_dir().map_err(|error| Failure::new(Exit::Failed, error))?,
-        codes: Vec::new(),
+        codes: health::codes().map(|doc| doc.code).collect(),
     };
     Layers::find(&cli.shared, target, &around)
 }
 
-fn show(settings: &Settings, more: Vec<Row>) {
+/// The screen, with what the settings have to tell told.
+fn screen(settings: &Settings, more: Vec<Row>) -> Screen {
+    let screen = Screen::new(settings.color.value, settings.is_verbose, settings.is_quiet);
     for notice in &settings.notices {
-        eprintln!("goodcache: {notice}");
+        screen.say(&format!("goodcache: {notice}"));
     }
     if settings.is_verbose {
         let rows: Vec<Row> = settings.rows().into_iter().chain(more).collect();
-        eprint!("{}", settings::rows_text(&rows));
+        screen.detail(settings::rows_text(&rows).trim_end());
+    }
+    screen
+}
+
+fn block_on(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, error))?
+        .block_on(command)
+}
+
+/// A command that changes nothing is simply dropped by a signal.
+async fn stoppable(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    match until_signal(command).await {
+        Ok(Ended::Done(outcome)) => outcome,
+        Ok(Ended::Stopped(number)) => Ok(stopped(number)),
+        Err(error) => Err(Failure::new(Exit::Failed, error)),
+    }
+}
+
+/// How a run that was stopped by that signal exits.
+fn stopped(number: i32) -> Exit {
+    match number {
+        15 => Exit::Terminated,
+        _ => Exit::Interrupted,
     }
 }

@@ -38,7 +38,9 @@ pub async fn look(
     screen: &Screen,
 ) -> Result<Survey, Failure> {
     if settings.docker_map.value == DockerMap::On {
-        add_docker_map(access).await.map_err(|error| Failure::new(Exit::CouldNotLook, anyhow!(error)))?;
+        add_docker_map(access)
+            .await
+            .map_err(|error| Failure::new(Exit::CouldNotLook, anyhow!(error)))?;
     }
     let mut seen = survey(access, ask).await;
     if nobody_answers(&seen) && settings.retry_on_fail.value {
@@ -47,7 +49,10 @@ pub async fn look(
     if wants_password(access, &seen) && ask_password(settings, access, screen)? {
         seen = survey(access, ask).await;
     }
-    if settings.docker_map.value == DockerMap::Auto && is_behind_nat(&seen) && add_docker_map(access).await.is_ok_and(|is_new| is_new) {
+    if settings.docker_map.value == DockerMap::Auto
+        && is_behind_nat(&seen)
+        && add_docker_map(access).await.is_ok_and(|is_new| is_new)
+    {
         screen.detail("asked Docker where announced addresses can be reached");
         seen = survey(access, ask).await;
     }
@@ -105,11 +110,18 @@ fn nobody_answers(seen: &Survey) -> bool {
 fn wants_password(access: &Access, seen: &Survey) -> bool {
     access.credentials.password.is_none()
         && nobody_answers(seen)
-        && seen.nodes.iter().any(|node| node.silence() == Some(Silence::PasswordWanted))
+        && seen
+            .nodes
+            .iter()
+            .any(|node| node.silence() == Some(Silence::PasswordWanted))
 }
 
 /// Whether a password was typed.
-pub fn ask_password(settings: &Settings, access: &mut Access, screen: &Screen) -> Result<bool, Failure> {
+pub fn ask_password(
+    settings: &Settings,
+    access: &mut Access,
+    screen: &Screen,
+) -> Result<bool, Failure> {
     let Some(addr) = access.seeds.first().cloned() else {
         return Ok(false);
     };
@@ -125,13 +137,17 @@ pub fn ask_password(settings: &Settings, access: &mut Access, screen: &Screen) -
 fn is_behind_nat(seen: &Survey) -> bool {
     let is_lost = |node: &NodeReport| {
         let unreachable = [Silence::Timeout, Silence::Refused, Silence::Unreachable];
-        node.silence().is_some_and(|silence| unreachable.contains(&silence)) && is_private(&node.addr)
+        node.silence()
+            .is_some_and(|silence| unreachable.contains(&silence))
+            && is_private(&node.addr)
     };
     !nobody_answers(seen) && seen.nodes.iter().any(is_lost)
 }
 
 fn is_private(addr: &NodeAddr) -> bool {
-    addr.host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_private())
+    addr.host
+        .parse::<std::net::Ipv4Addr>()
+        .is_ok_and(|ip| ip.is_private())
 }
 
 /// Adds what Docker knows; whether there was anything new.
@@ -139,6 +155,10 @@ async fn add_docker_map(access: &mut Access) -> Result<bool, docker::DockerError
     let engine = docker::Engine::connect().await?;
     let before = access.map.clone();
     let found = docker::node_map(&engine).await?;
-    access.map.extend(found.into_iter().map(|mapped| (mapped.announced, mapped.reachable)));
+    access.map.extend(
+        found
+            .into_iter()
+            .map(|mapped| (mapped.announced, mapped.reachable)),
+    );
     Ok(access.map != before)
 }

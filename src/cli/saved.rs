@@ -24,7 +24,11 @@ struct Saved<S> {
 /// Writes a survey.
 pub fn write(path: &Path, survey: &Survey) -> Result<(), Failure> {
     let fail = |error: &dyn std::fmt::Display| file_failure("save the survey to", path, error);
-    let text = serde_json::to_vec_pretty(&Saved { schema: SCHEMA, survey }).map_err(|e| fail(&e))?;
+    let text = serde_json::to_vec_pretty(&Saved {
+        schema: SCHEMA,
+        survey,
+    })
+    .map_err(|e| fail(&e))?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -43,9 +47,13 @@ pub fn read(path: &Path) -> Result<Survey, Failure> {
         failure.exit = Exit::Usage;
         failure.next("a survey is written by goodcache check --save-survey FILE")
     };
-    let head: Saved<serde_json::Value> = serde_json::from_slice(&text).map_err(|e| not_one(e.to_string()))?;
+    let head: Saved<serde_json::Value> =
+        serde_json::from_slice(&text).map_err(|e| not_one(e.to_string()))?;
     if head.schema != SCHEMA {
-        return Err(not_one(format!("it has schema {}, and this goodcache knows {SCHEMA} only", head.schema)));
+        return Err(not_one(format!(
+            "it has schema {}, and this goodcache knows {SCHEMA} only",
+            head.schema
+        )));
     }
     serde_json::from_value(head.survey).map_err(|e| not_one(e.to_string()))
 }

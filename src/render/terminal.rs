@@ -46,7 +46,8 @@ impl Look {
                 tone,
                 rest,
             } => self.verdict(subject, word, *tone, rest),
-            Block::Paragraph(cell) => self.paragraph(cell),
+            Block::Paragraph(cell) => self.paragraph(cell, 0),
+            Block::Lines(cells) => cells.iter().flat_map(|c| self.paragraph(c, 2)).collect(),
             Block::KeyValues(pairs) => self.key_values(pairs),
             Block::Table(table) => self.table(table),
             Block::Findings(entries) => self.findings(entries),
@@ -54,10 +55,10 @@ impl Look {
         }
     }
 
-    fn paragraph(self, cell: &Cell) -> Vec<String> {
+    fn paragraph(self, cell: &Cell, indent: usize) -> Vec<String> {
         let wrapped = plain::lines(&cell.text)
             .into_iter()
-            .flat_map(|line| self.wrapped(&line, 0, 0));
+            .flat_map(|line| self.wrapped(&line, 0, indent));
         wrapped.map(|line| self.paint(&line, cell.tone)).collect()
     }
 

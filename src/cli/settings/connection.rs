@@ -1,6 +1,7 @@
 //! How the cluster is reached: the settings that every subcommand needs.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layers::Layers;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub user: Setting<Option<String>>,
     /// The password.
     pub password: Setting<Option<Secret>>,
+    /// The file that the password was read from; `None` when it came another way.
+    pub password_file: Option<PathBuf>,
     /// TLS, when it is spoken.
     pub tls: Setting<Option<TlsSettings>>,
     /// Announced address to reachable address.
@@ -65,10 +68,12 @@ impl Settings {
             value: seeds.value.iter().map(|seed| seed.addr.clone()).collect(),
             origin: seeds.origin.clone(),
         };
+        let (password, password_file) = login::password(layers, shared, &mut notices)?;
         Ok(Settings {
             cluster: named(layers),
             user: login::user(layers, shared, &seeds)?,
-            password: login::password(layers, shared, &mut notices)?,
+            password,
+            password_file,
             tls: tls::tls(layers, shared, &seeds)?,
             nodes,
             node_map: node_map(layers, shared)?,

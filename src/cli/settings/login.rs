@@ -43,12 +43,12 @@ pub(super) fn user(
         .or_none())
 }
 
-/// The password, read from where the first origin says that it is.
+/// The password, read from where the first origin says that it is, and the file if it was one.
 pub(super) fn password(
     layers: &Layers,
     shared: &Shared,
     notices: &mut Vec<String>,
-) -> Result<Setting<Option<Secret>>, Failure> {
+) -> Result<(Setting<Option<Secret>>, Option<PathBuf>), Failure> {
     let environment = &layers.environment;
     let secret = |text: &str| Ok(Source::Text(text.to_string()));
     let file = |text: &str| Ok(Source::File(PathBuf::from(text)));
@@ -74,6 +74,7 @@ pub(super) fn password(
     )
     .profile(layers, saved.map(Source::File))
     .or_none();
+    let mut kept = None;
     let value = match source.value {
         None => None,
         Some(Source::Text(text)) => Some(Secret::new(text)),
@@ -83,13 +84,15 @@ pub(super) fn password(
                     .next(format!("the file was named by {}", source.origin))
             })?;
             notices.extend(notice);
+            kept = Some(path).filter(|path| path.as_os_str() != "-");
             Some(secret)
         }
     };
-    Ok(Setting {
+    let setting = Setting {
         value,
         origin: source.origin,
-    })
+    };
+    Ok((setting, kept))
 }
 
 /// A password, or the file that holds it.

@@ -4,7 +4,9 @@
 //! gives the same report as the live cluster did.
 
 mod build;
+mod changes;
 mod report;
 
 pub use build::judge;
+pub use changes::{Change, changes};
 pub use report::{ClusterRow, NodeRow, Report, ShardRow};
