@@ -119,7 +119,7 @@ fn counted(count: usize, noun: &str) -> String {
 fn totals(row: &ClusterRow) -> Vec<(String, Cell)> {
     let memory = row.used_memory_bytes.map(|used| match row.maxmemory_bytes {
         Some(max) if max > 0 => format!("{} of {}", human::bytes(used), human::bytes(max)),
-        _ => format!("{}, without a limit", human::bytes(used)),
+        _ => human::bytes(used),
     });
     let percent = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), human::percent);
     let traffic = row.ops_per_second.map(|ops| {

@@ -160,3 +160,42 @@ pub fn skipped_each(skipped: &[Skipped]) -> Vec<(String, Cell)> {
     };
     skipped.iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::samples::finding;
+
+    fn on_nodes(summaries: &[&str]) -> Vec<Finding> {
+        let nodes = summaries.iter().enumerate();
+        let on = |(n, summary): (usize, &&str)| {
+            let subject = crate::model::Subject::Node(format!("n{n}:1"));
+            finding("x.y", Severity::Warning, subject, summary)
+        };
+        nodes.map(on).collect()
+    }
+
+    #[test]
+    fn alike_findings_become_one_and_the_rest_stay_apart() {
+        for (summaries, folded) in [
+            (vec!["same", "same"], 1),
+            (vec!["1 s", "2 s", "3 s"], 3),
+            (vec!["1 s", "2 s", "3 s", "4 s"], 1),
+        ] {
+            let findings = on_nodes(&summaries);
+            assert_eq!(entries(&findings, false).len(), folded, "{summaries:?}");
+            assert_eq!(entries(&findings, true).len(), summaries.len());
+        }
+    }
+
+    #[test]
+    fn many_subjects_are_counted() {
+        let entry = &entries(&on_nodes(&["same"; 9]), false)[0];
+        assert!(
+            entry.subject.ends_with("n5:1 and 3 more"),
+            "{}",
+            entry.subject
+        );
+        assert_eq!(entry.seen.len(), 1);
+    }
+}

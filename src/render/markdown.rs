@@ -81,8 +81,16 @@ fn finding(entry: &Entry) -> String {
     let seen = entry.seen.iter().flat_map(|text| plain::lines(text));
     lines.extend(seen.map(|line| format!("  - seen: {}", escape(&line))));
     let next = entry.next.iter().flat_map(|text| plain::lines(text));
-    lines.extend(next.map(|line| format!("  - next: {}", code(&line))));
+    lines.extend(next.map(|line| format!("  - next: {}", step(&line))));
     lines.join("\n")
+}
+
+/// A command as code, so that it can be copied; a sentence as text.
+fn step(line: &str) -> String {
+    match plain::is_command(line) {
+        true => code(line),
+        false => escape(line),
+    }
 }
 
 /// Code in a line. The marks around it are longer than any run of them in the text.

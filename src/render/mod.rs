@@ -37,3 +37,8 @@ pub use junit::junit;
 pub use nagios::nagios;
 pub use prometheus::prometheus;
 pub use terminal::Look;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

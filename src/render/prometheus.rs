@@ -19,6 +19,7 @@ struct Metric {
 
 type Labels = Vec<(&'static str, String)>;
 type Reading = (&'static str, &'static str, fn(&NodeRow) -> Option<f64>);
+type Quantile = (&'static str, fn(&NodeRow) -> Option<u64>);
 
 /// A check's report as metrics. `taken_at_ms` is when the cluster was looked at.
 pub fn prometheus(report: &Report, taken_at_ms: Option<u64>) -> String {
@@ -214,7 +215,7 @@ fn nodes(report: &Report) -> Vec<Metric> {
             samples: samples(report, read),
         })
         .collect();
-    metrics.push(pings(report));
+    metrics.extend([pings(report), info(report)]);
     metrics
 }
 
@@ -224,7 +225,7 @@ fn samples(report: &Report, read: fn(&NodeRow) -> Option<f64>) -> Vec<(Labels, f
 }
 
 fn pings(report: &Report) -> Metric {
-    let quantiles: [(&str, fn(&NodeRow) -> Option<u64>); 3] = [
+    let quantiles: [Quantile; 3] = [
         ("0", |n| n.ping_min_us),
         ("0.5", |n| n.ping_p50_us),
         ("0.99", |n| n.ping_p99_us),
@@ -244,15 +245,35 @@ fn pings(report: &Report) -> Metric {
     }
 }
 
-/// A node is named by its address and its id, for either may be unknown.
+/// What a series is known by must not change at a failover: role and shard stand in
+/// `goodcache_node_info`, to be joined by `id`.
 fn node_labels(node: &NodeRow) -> Labels {
     let text = |text: Option<String>| text.unwrap_or_default();
     vec![
         ("node", text(node.addr.as_ref().map(ToString::to_string))),
         ("id", text(node.id.as_ref().map(ToString::to_string))),
-        ("role", node.role.to_string().replace('?', "unknown")),
-        ("shard", text(node.shard.map(|n| n.to_string()))),
     ]
+}
+
+fn info(report: &Report) -> Metric {
+    let sample = |node: &NodeRow| {
+        let mut labels = node_labels(node);
+        labels.extend([
+            ("role", node.role.to_string().replace('?', "unknown")),
+            (
+                "shard",
+                node.shard.map(|n| n.to_string()).unwrap_or_default(),
+            ),
+            ("state", node.state.clone()),
+            ("version", node.version.clone().unwrap_or_default()),
+        ]);
+        (labels, 1.0)
+    };
+    Metric {
+        name: "goodcache_node_info",
+        help: "Always 1; the labels say what the node is.",
+        samples: report.nodes.iter().map(sample).collect(),
+    }
 }
 
 fn write(metric: &Metric, cluster: &str) -> String {

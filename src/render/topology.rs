@@ -108,11 +108,11 @@ fn slots(slots: &str) -> Cell {
     }
 }
 
-/// Of a replica: `link down`, or the time that it is behind, or the bytes where no time is known.
+/// Of a replica: `down` when its link is, or the time that it is behind, or the bytes where no time is known.
 fn lag(node: &NodeRow) -> Cell {
     match (node.role, node.is_link_up, node.lag_seconds, node.lag_bytes) {
         (Role::Master, ..) => Cell::none(),
-        (_, Some(false), ..) => Cell::new("link down", Tone::Bad),
+        (_, Some(false), ..) => Cell::new("down", Tone::Bad),
         (_, _, Some(0.0), _) => Cell::plain("0 s"),
         (_, _, Some(s), _) => Cell::plain(human::seconds(s)),
         (_, _, None, bytes) => Cell::known(bytes.map(human::bytes)),
@@ -236,9 +236,44 @@ fn tell_losses(
     match losses.len() - fatal.len() {
         0 => {}
         sound => text.push_str(&format!(
-            "; yes of the other {sound} {kind}{}",
+            "; yes of the {sound} other {kind}{}",
             if sound == 1 { "" } else { "s" }
         )),
     }
     Cell::new(text, Tone::Warn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_of_ranges_stay_one_cell() {
+        for (text, shown) in [
+            ("", "-"),
+            ("0-5460", "0-5460"),
+            ("0 2 4-9", "0 2 4-9"),
+            ("0 2 4 6-9", "0 2 +2"),
+        ] {
+            assert_eq!(slots(text).text, shown);
+        }
+    }
+
+    #[test]
+    fn losses_in_one_line() {
+        let told = |sound: usize, fatal: usize| {
+            let names = (0..sound).map(|n| (format!("s{n}"), true));
+            let losses = names.chain((0..fatal).map(|n| (format!("f{n}"), false)));
+            tell_losses("host", &losses.collect(), |_| (2, 3)).text
+        };
+        for (sound, fatal, text) in [
+            (1, 0, "yes"),
+            (3, 0, "yes, of any one of the 3"),
+            (0, 1, "not of f0 (2 of 3 masters)"),
+            (1, 1, "not of f0 (2 of 3 masters); yes of the 1 other host"),
+        ] {
+            assert_eq!(told(sound, fatal), text);
+        }
+        assert!(told(2, 9).contains("and 5 more; yes of the 2 other hosts"));
+    }
 }
