@@ -17,3 +17,4 @@ pub mod health;
 pub mod host;
 pub mod model;
 pub mod ops;
+pub mod render;

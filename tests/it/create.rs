@@ -17,7 +17,11 @@ fn write_to_each_master(fleet: &Fleet) -> usize {
     let mut written = 0;
     for server in fleet.iter() {
         let nodes = server.cli(&["CLUSTER", "NODES"]);
-        let own = nodes.lines().find(|line| line.contains("myself")).unwrap().to_owned();
+        let own = nodes
+            .lines()
+            .find(|line| line.contains("myself"))
+            .unwrap()
+            .to_owned();
         let Some(range) = own.split_ascii_whitespace().nth(8) else {
             continue;
         };
@@ -42,10 +46,20 @@ fn count(server: &Server, command: &str) -> u64 {
 
 fn writes(fleet: &Fleet) -> u64 {
     let commands = [
-        "set", "del", "config|set", "cluster|meet", "cluster|addslots", "cluster|addslotsrange",
-        "cluster|replicate", "cluster|set-config-epoch", "config|rewrite",
+        "set",
+        "del",
+        "config|set",
+        "cluster|meet",
+        "cluster|addslots",
+        "cluster|addslotsrange",
+        "cluster|replicate",
+        "cluster|set-config-epoch",
+        "config|rewrite",
     ];
-    fleet.iter().flat_map(|server| commands.map(|command| count(server, command))).sum()
+    fleet
+        .iter()
+        .flat_map(|server| commands.map(|command| count(server, command)))
+        .sum()
 }
 
 #[test]
@@ -58,10 +72,19 @@ fn matrix_six_servers_are_usable_the_moment_create_exits() {
     assert_eq!(report["is_usable"], true, "{report}");
     assert_eq!(report["standing"], "fresh");
     for server in fleet.iter() {
-        assert_eq!(server.field(&["CLUSTER", "INFO"], "cluster_state").as_deref(), Some("ok"));
+        assert_eq!(
+            server
+                .field(&["CLUSTER", "INFO"], "cluster_state")
+                .as_deref(),
+            Some("ok")
+        );
         let link = server.field(&["INFO", "replication"], "master_link_status");
         assert!(link.is_none_or(|link| link == "up"), "{}", server.addr());
-        assert!(server.cli(&["CONFIG", "GET", "repl-diskless-sync-delay"]).contains('5'));
+        assert!(
+            server
+                .cli(&["CONFIG", "GET", "repl-diskless-sync-delay"])
+                .contains('5')
+        );
     }
 }
 
@@ -76,7 +99,10 @@ fn matrix_the_same_command_again_writes_nothing() {
     assert_eq!(outcome.json()["report"]["is_changed"], false);
     assert_eq!(writes(&fleet), before);
     let nodes = fleet.list();
-    let said = home.goodcache(&["create", "shop", "--nodes", &nodes, "--yes"]).run().expect(0);
+    let said = home
+        .goodcache(&["create", "shop", "--nodes", &nodes, "--yes"])
+        .run()
+        .expect(0);
     assert!(said.stdout.contains("already so"), "{}", said.stdout);
 }
 
@@ -86,12 +112,18 @@ fn a_create_that_was_killed_anywhere_is_completed_by_the_next() {
         let fleet = Fleet::start(6);
         let home = Home::new();
         let nodes = fleet.list();
-        let mut first = home.goodcache(&["create", "shop", "--nodes", &nodes, "--yes"]).spawn();
+        let mut first = home
+            .goodcache(&["create", "shop", "--nodes", &nodes, "--yes"])
+            .spawn();
         std::thread::sleep(Duration::from_millis(after_ms));
         first.kill();
         drop(first.wait());
         let outcome = create(&home, &fleet, &[]).expect(0);
-        assert_eq!(outcome.json()["report"]["is_usable"], true, "killed after {after_ms} ms");
+        assert_eq!(
+            outcome.json()["report"]["is_usable"],
+            true,
+            "killed after {after_ms} ms"
+        );
         assert_eq!(write_to_each_master(&fleet), 3);
         for server in fleet.iter() {
             let delay = server.cli(&["CONFIG", "GET", "repl-diskless-sync-delay"]);
@@ -105,9 +137,17 @@ fn an_interrupted_create_puts_the_sync_delay_back() {
     let fleet = Fleet::start(6);
     let home = Home::new();
     let nodes = fleet.list();
-    let running = home.goodcache(&["create", "shop", "--nodes", &nodes, "--yes"]).spawn();
-    let is_zero = |server: &Server| server.cli(&["CONFIG", "GET", "repl-diskless-sync-delay"]).contains('0');
-    crate::support::until("a delay of 0", Duration::from_secs(20), || fleet.iter().any(is_zero));
+    let running = home
+        .goodcache(&["create", "shop", "--nodes", &nodes, "--yes"])
+        .spawn();
+    let is_zero = |server: &Server| {
+        server
+            .cli(&["CONFIG", "GET", "repl-diskless-sync-delay"])
+            .contains('0')
+    };
+    crate::support::until("a delay of 0", Duration::from_secs(20), || {
+        fleet.iter().any(is_zero)
+    });
     running.interrupt();
     let outcome = running.wait();
     assert_eq!(outcome.code, 130, "{}", outcome.stderr);
@@ -118,39 +158,81 @@ fn an_interrupted_create_puts_the_sync_delay_back() {
 #[test]
 fn every_fault_is_told_in_one_run_and_nothing_is_changed() {
     let fleet = Fleet::start_with(8, |n| match n {
-        1 => Spec { is_cluster: false, ..Spec::default() },
-        2 => Spec { password: Some("other".into()), ..Spec::default() },
+        1 => Spec {
+            is_cluster: false,
+            ..Spec::default()
+        },
+        2 => Spec {
+            password: Some("other".into()),
+            ..Spec::default()
+        },
         3 => Spec::with_args(&["--cluster-announce-ip", "192.0.2.1"]),
         4 => Spec::with_args(&["--cluster-announce-bus-port", "1"]),
         _ => Spec::default(),
     });
     fleet[0].cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    crate::support::until("state ok", Duration::from_secs(20), || fleet[0].cli(&["SET", "a", "1"]) == "OK");
+    crate::support::until("state ok", Duration::from_secs(20), || {
+        fleet[0].cli(&["SET", "a", "1"]) == "OK"
+    });
     fleet[5].pause();
-    let before: Vec<String> = [3, 4, 6, 7].iter().map(|&n| fleet[n].cli(&["CLUSTER", "NODES"])).collect();
-    let nodes = format!("{},127.0.0.1:1,{},localhost:{}", fleet.list(), fleet[6].addr(), fleet[7].port());
+    let before: Vec<String> = [3, 4, 6, 7]
+        .iter()
+        .map(|&n| fleet[n].cli(&["CLUSTER", "NODES"]))
+        .collect();
+    let nodes = format!(
+        "{},127.0.0.1:1,{},localhost:{}",
+        fleet.list(),
+        fleet[6].addr(),
+        fleet[7].port()
+    );
     let home = Home::new();
     let outcome = home
-        .goodcache(&["create", "shop", "--nodes", &nodes, "--masters", "3", "--yes", "-o", "json", "--deadline", "500ms"])
+        .goodcache(&[
+            "create",
+            "shop",
+            "--nodes",
+            &nodes,
+            "--masters",
+            "3",
+            "--yes",
+            "-o",
+            "json",
+            "--deadline",
+            "500ms",
+        ])
         .run();
     fleet[5].resume();
     assert_eq!(outcome.code, 5, "{}{}", outcome.stdout, outcome.stderr);
     let json = outcome.json();
     let faults = json["report"]["faults"].as_array().unwrap();
-    let codes: Vec<&str> = faults.iter().map(|fault| fault["code"].as_str().unwrap()).collect();
+    let codes: Vec<&str> = faults
+        .iter()
+        .map(|fault| fault["code"].as_str().unwrap())
+        .collect();
     for (code, about) in [
         ("preflight.not_empty", fleet[0].addr()),
         ("preflight.not_cluster", fleet[1].addr()),
         ("preflight.timeout", fleet[5].addr()),
         ("preflight.refused", "127.0.0.1:1".into()),
     ] {
-        let told = faults.iter().any(|fault| fault["code"] == code && fault.to_string().contains(&about));
-        assert!(told, "{code} about {about} is missing from {codes:?}\n{json:#}");
+        let told = faults
+            .iter()
+            .any(|fault| fault["code"] == code && fault.to_string().contains(&about));
+        assert!(
+            told,
+            "{code} about {about} is missing from {codes:?}\n{json:#}"
+        );
     }
     for words in ["password", "192.0.2.1", "bus", "twice"] {
-        assert!(json.to_string().contains(words), "nothing about {words}: {json:#}");
+        assert!(
+            json.to_string().contains(words),
+            "nothing about {words}: {json:#}"
+        );
     }
-    let after: Vec<String> = [3, 4, 6, 7].iter().map(|&n| fleet[n].cli(&["CLUSTER", "NODES"])).collect();
+    let after: Vec<String> = [3, 4, 6, 7]
+        .iter()
+        .map(|&n| fleet[n].cli(&["CLUSTER", "NODES"]))
+        .collect();
     assert_eq!(before, after);
 }
 
@@ -173,10 +255,17 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
     let fleet = Fleet::start(6);
     let home = Home::new();
     let outcome = create(&home, &fleet, &["--dry-run"]).expect(0);
-    assert_eq!(outcome.json()["report"]["steps"].as_array().unwrap().len(), 3 + 3 + 15 + 1 + 3);
+    assert_eq!(
+        outcome.json()["report"]["steps"].as_array().unwrap().len(),
+        3 + 3 + 15 + 1 + 3
+    );
     assert_eq!(writes(&fleet), 0);
     let again = create(&home, &fleet, &["--dry-run"]).expect(0);
-    assert_eq!(outcome.json()["report"], again.json()["report"], "the plan is not the same twice");
+    assert_eq!(
+        outcome.json()["report"],
+        again.json()["report"],
+        "the plan is not the same twice"
+    );
 }
 
 #[test]
@@ -201,7 +290,10 @@ fn a_host_that_may_not_be_lost_is_refused_when_asked_for() {
 #[test]
 fn a_cluster_with_a_password_is_made_and_checked_without_showing_it() {
     let secret = "correct horse battery";
-    let fleet = Fleet::start_with(6, |_| Spec { password: Some(secret.into()), ..Spec::default() });
+    let fleet = Fleet::start_with(6, |_| Spec {
+        password: Some(secret.into()),
+        ..Spec::default()
+    });
     let home = Home::new();
     let nodes = fleet.list();
     let made = home
@@ -210,7 +302,10 @@ fn a_cluster_with_a_password_is_made_and_checked_without_showing_it() {
         .run()
         .expect(0);
     assert!(!made.stdout.contains(secret) && !made.stderr.contains(secret));
-    let checked = home.goodcache(&["check", "--sample", "0s"]).env("REDIS_PASSWORD", secret).run();
+    let checked = home
+        .goodcache(&["check", "--sample", "0s"])
+        .env("REDIS_PASSWORD", secret)
+        .run();
     assert_eq!(checked.code, 0, "{}{}", checked.stdout, checked.stderr);
     let locked = home.goodcache(&["check", "--sample", "0s"]).run();
     assert_eq!(locked.code, 4, "{}{}", locked.stdout, locked.stderr);
@@ -221,9 +316,21 @@ fn a_cluster_with_a_password_is_made_and_checked_without_showing_it() {
 fn local_servers_are_started_again_by_the_same_command_and_destroyed_by_name() {
     let home = Home::new();
     let port = crate::support::free_ports(6).to_string();
-    let args = ["create", "demo", "--local", "--base-port", &port, "--yes", "-o", "json"];
+    let args = [
+        "create",
+        "demo",
+        "--local",
+        "--base-port",
+        &port,
+        "--yes",
+        "-o",
+        "json",
+    ];
     home.goodcache(&args).run().expect(0);
-    let check = home.goodcache(&["check", "-o", "json", "--sample", "0s"]).run().expect(0);
+    let check = home
+        .goodcache(&["check", "-o", "json", "--sample", "0s"])
+        .run()
+        .expect(0);
     assert_eq!(check.json()["report"]["cluster"]["nodes_answering"], 6);
     let again = home.goodcache(&args).run().expect(0);
     assert_eq!(again.json()["report"]["standing"], "already_so");
@@ -237,6 +344,8 @@ fn local_servers_are_started_again_by_the_same_command_and_destroyed_by_name() {
     assert!(goodcache::host::process::running(&folder, port.parse().unwrap()).is_some());
     let unsure = home.goodcache(&["destroy", "demo"]).run();
     assert_eq!(unsure.code, 5, "{}", unsure.stderr);
-    home.goodcache(&["destroy", "demo", "--confirm", "demo"]).run().expect(0);
+    home.goodcache(&["destroy", "demo", "--confirm", "demo"])
+        .run()
+        .expect(0);
     assert!(!folder.exists());
 }

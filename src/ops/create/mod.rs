@@ -24,7 +24,7 @@ pub use gather::{Origin, gather};
 pub use join::{Joining, apply, confirm};
 pub use plan::{Options, Plan, PlannedShard, WrittenLayout, plan};
 pub use preflight::preflight;
-pub use report::Report;
+pub use report::{Refusal, Report};
 pub use standing::Standing;
 pub use step::Step;
 pub use sync_delay::SyncDelay;

@@ -1,12 +1,12 @@
-//! What create did, or found to be so already.
+//! What create did, or found to be so already, or refused and why.
 
 use serde::Serialize;
 
 use super::plan::{Plan, PlannedShard};
 use super::standing::Standing;
-use crate::model::Losses;
+use crate::model::{Finding, Losses};
 
-/// The whole answer.
+/// The answer when nothing stood in the way.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// What stood there before.
@@ -28,6 +28,13 @@ pub struct Report {
     pub notes: Vec<String>,
     /// From the first step to the last look, ms.
     pub took_ms: u64,
+}
+
+/// The answer when something did: all faults at once, the gravest first. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Refusal {
+    /// What stands in the way.
+    pub faults: Vec<Finding>,
 }
 
 impl Report {
