@@ -4,6 +4,7 @@
 //! `books` reads the list, `load` makes commands of it (pure, from a seed), `fill` sends them.
 #![allow(
     dead_code,
+    unused_imports,
     reason = "shared by several programs, each of which uses a part"
 )]
 
