@@ -7,5 +7,6 @@
 mod create;
 mod docker;
 mod floors;
+mod load;
 mod servers;
 mod support;
