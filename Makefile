@@ -1,0 +1,49 @@
+# What can be done here. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.PHONY: help demo test lint bench matrix completions man image install clean
+
+IMAGE ?= goodcache-redis:local
+
+help: ## list these verbs
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
+
+demo: ## make a real six-node cluster here, fill it, check it, take it away again
+	@tests/tools.sh compiler server
+	@tests/demo.sh
+
+test: ## run every test, on real servers and a real Docker Engine (installs what is missing)
+	@tests/run.sh
+
+lint: ## check the format, the lints and the documentation
+	@tests/tools.sh compiler
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+
+bench: ## measure side by side with redis-cli --cluster (some minutes)
+	@tests/tools.sh compiler server
+	cargo bench --locked --bench bench
+
+matrix: ## run the version-sensitive tests over every server version that can be had
+	@tests/tools.sh compiler server nextest pip
+	@tests/matrix.sh
+
+completions: ## write the shell completions into completions/
+	cargo run --locked --quiet -- generate completions completions
+
+man: ## write the manual pages into target/man
+	cargo run --locked --quiet -- generate man target/man
+
+image: ## make a small Docker image of the redis-server of this machine (IMAGE=name:tag)
+	@tests/tools.sh server docker
+	@tests/image.sh $(IMAGE)
+
+install: ## build and install goodcache into ~/.cargo/bin
+	@tests/tools.sh compiler
+	cargo install --locked --path .
+	@echo "completions for bash, zsh and fish are in completions/; 'make man' writes manual pages"
+
+clean: ## remove all that was built
+	cargo clean

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs the tests whose names hold `matrix` over every server version that can be had, one version
+# after the other. A version that cannot be had is named at the end; under CI=true it is no failure,
+# since only the machine decides what can be fetched, but a failing test always is.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+servers=$(tests/servers.sh)
+failed=()
+passed=()
+while IFS=$'\t' read -r name program; do
+    echo "== $name: $program"
+    if GOODCACHE_TEST_SERVER=$program cargo nextest run --locked -E 'test(/matrix/)' </dev/null; then
+        passed+=("$name")
+    else
+        failed+=("$name")
+    fi
+done <<<"$servers"
+
+echo
+echo "passed: ${passed[*]:-none}"
+echo "failed: ${failed[*]:-none}"
+for name in redis-6.2 redis-7.0 redis-8.2 valkey-8.0 valkey-9.1; do
+    grep -q "^$name" <<<"$servers" || echo "could not be had: $name"
+done
+[ ${#failed[@]} -eq 0 ] && [ ${#passed[@]} -gt 0 ]
