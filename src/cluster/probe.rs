@@ -13,6 +13,7 @@ use super::access::Access;
 use super::error::NodeError;
 use super::explore::Ask;
 use super::node::{Command, Node, Reply};
+use super::view::read_view;
 use crate::model;
 use crate::model::{
     AclUser, Facts, Info, NotRead, OpenSlot, Probe, Slot, SlotSet, SlowEntry, Stall,
@@ -54,7 +55,7 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
     let mut next = || replies.next().unwrap_or(Ok(Reply::Nil));
     let (view, cluster, info) = (next(), next(), next());
     let mut facts = Facts {
-        view: node.read_view(&view?)?,
+        view: read_view(node.addr(), &view?)?,
         certificate_days_left: node.certificate_days_left(),
         ..Facts::default()
     };
@@ -88,8 +89,8 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
     Ok(facts)
 }
 
-/// All that takes time: the burst, the clock, the open door, the canary, the second sample, and at
-/// last the foreign keys.
+/// All that takes time, in turn. When the node is lost on the way, what is left is not asked: each
+/// question would cost one more deadline.
 pub(super) async fn second_look(
     access: &Access,
     node: &Node,
@@ -97,19 +98,43 @@ pub(super) async fn second_look(
     ask: &Ask,
     first_at: Instant,
 ) {
-    if ask.pings > 0 {
-        ping(node, facts, ask.pings).await;
-        clock(node, facts).await;
-        open_door(access, node, facts).await;
+    // The quick ones together get one deadline, however slowly each is answered.
+    let quick = node.before(tokio::time::Instant::now() + access.deadline);
+    let mut lost: Option<NodeError> = None;
+    for probe in wanted(facts, ask) {
+        let outcome = match (&lost, probe) {
+            (Some(error), _) => Err(error.clone()),
+            (None, Probe::Pings) => ping(&quick, facts, ask.pings).await,
+            (None, Probe::Clock) => clock(&quick, facts).await,
+            (None, Probe::OpenDoor) => open_door(access, &quick, facts).await,
+            (None, Probe::Canary) => canary(&quick, facts).await,
+            (None, Probe::ForeignKeys) => foreign_keys(node, facts).await,
+            (None, _) => sample(node, facts, ask.sample, first_at).await,
+        };
+        if let Err(error) = outcome {
+            facts.missed(probe, words(&error));
+            // The open door is another connection: when that is refused, this one may stand.
+            let is_lost = error.is_end() && probe != Probe::OpenDoor;
+            lost = lost.or(is_lost.then_some(error));
+        }
     }
-    if ask.is_canary {
-        canary(node, facts).await;
-    }
-    sample(node, facts, ask.sample, first_at).await;
-    // Last, for hundreds of thousands of replies would spoil every measurement beside them.
-    if ask.is_deep {
-        foreign_keys(node, facts).await;
-    }
+}
+
+/// What to ask this node, in order.
+fn wanted(facts: &Facts, ask: &Ask) -> Vec<Probe> {
+    let is_master = facts.view.myself().is_some_and(|me| me.flags.master);
+    [
+        (ask.pings > 0, Probe::Pings),
+        (ask.pings > 0, Probe::Clock),
+        (ask.pings > 0, Probe::OpenDoor),
+        (ask.is_canary && is_master, Probe::Canary),
+        (true, Probe::Sample),
+        // Last, for hundreds of thousands of replies would spoil every measurement beside them.
+        (ask.is_deep && is_master, Probe::ForeignKeys),
+    ]
+    .into_iter()
+    .filter_map(|(is_wanted, probe)| is_wanted.then_some(probe))
+    .collect()
 }
 
 trait Keep {
@@ -260,95 +285,90 @@ fn number(reply: &Reply) -> Option<u64> {
     reply.integer()?.try_into().ok()
 }
 
-async fn ping(node: &Node, facts: &mut Facts, count: u32) {
+async fn ping(node: &Node, facts: &mut Facts, count: u32) -> Result<(), NodeError> {
     let (begun, ping) = (Instant::now(), Command::words("PING"));
     for _ in 0..count {
         let sent = Instant::now();
-        if let Err(error) = node.ask(&ping).await {
-            facts.missed(Probe::Pings, words(&error));
-            return;
-        }
+        node.ask(&ping).await?;
         facts.pings_us.push(micros(sent.elapsed()));
         if begun.elapsed() > PING_BUDGET {
-            return;
+            break;
         }
     }
+    Ok(())
 }
 
-async fn clock(node: &Node, facts: &mut Facts) {
+async fn clock(node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
     let sent = Instant::now();
-    let reply = node.say("TIME").await;
+    let reply = node.say("TIME").await?;
     let half_way = sent.elapsed() / 2;
-    facts.keep(Probe::Clock, reply, |facts, reply| {
-        let [seconds, micros] = reply.list() else {
-            return;
-        };
-        let (Some(seconds), Some(micros)) = (seconds.integer(), micros.integer()) else {
-            return;
-        };
-        let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else {
-            return;
-        };
-        let here = now.saturating_sub(half_way).as_millis();
-        let there = seconds.saturating_mul(1000).saturating_add(micros / 1000);
-        facts.clock_ahead_ms = i64::try_from(here).ok().map(|here| there - here);
-    });
+    let here = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|now| i64::try_from(now.saturating_sub(half_way).as_millis()).ok());
+    facts.clock_ahead_ms = read_clock(&reply)
+        .zip(here)
+        .map(|(there, here)| there.saturating_sub(here));
+    Ok(())
+}
+
+/// TIME in ms.
+fn read_clock(reply: &Reply) -> Option<i64> {
+    let [seconds, micros] = reply.list() else {
+        return None;
+    };
+    let whole = seconds.integer()?.saturating_mul(1000);
+    Some(whole.saturating_add(micros.integer()? / 1000))
 }
 
 /// Whether the node answers somebody who gives no password. Without a password of our own the
 /// answers that we have are the proof.
-async fn open_door(access: &Access, node: &Node, facts: &mut Facts) {
+async fn open_door(access: &Access, node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
     if access.credentials.password.is_none() {
         facts.answers_without_password = Some(true);
-        return;
+        return Ok(());
     }
-    let asked = async {
-        let stranger = Node::connect_without_login(access, node.addr()).await?;
-        stranger.say("PING").await
+    let stranger = Node::connect_without_login(access, node.addr()).await?;
+    facts.answers_without_password = match stranger.say("PING").await {
+        Ok(_) => Some(true),
+        Err(NodeError::PasswordWanted { .. } | NodeError::Forbidden { .. }) => Some(false),
+        Err(error) => return Err(error),
     };
-    match asked.await {
-        Ok(_) => facts.answers_without_password = Some(true),
-        Err(NodeError::PasswordWanted { .. } | NodeError::Forbidden { .. }) => {
-            facts.answers_without_password = Some(false);
-        }
-        Err(error) => facts.missed(Probe::OpenDoor, words(&error)),
-    }
+    Ok(())
 }
 
 /// Writes a key of goodcache's own that expires by itself after 5 s, and waits for the replicas.
-async fn canary(node: &Node, facts: &mut Facts) {
-    let Some(me) = facts.view.myself().filter(|me| me.flags.master) else {
-        return;
+async fn canary(node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
+    let Some(me) = facts.view.myself() else {
+        return Ok(());
     };
-    let Some(key) = key_in(&me.slots) else { return };
-    let id = me.id.clone();
-    let replicas = facts
-        .view
-        .peers
-        .iter()
-        .filter(|peer| peer.master.as_ref() == Some(&id))
-        .count();
+    let Some(key) = key_in(&me.slots) else {
+        return Ok(());
+    };
+    let follows = |peer: &&model::Peer| peer.master.as_ref() == Some(&me.id);
+    let replicas = facts.view.peers.iter().filter(follows).count();
     let set = Command::words("SET")
         .arg(&key)
         .arg("goodcache")
         .arg("PX")
         .arg("5000");
-    if let Err(error) = node.ask(&set).await {
-        facts.canary = Some(model::Reply::Refused(words(&error)));
-        return;
+    match node.ask(&set).await {
+        Ok(_) => {}
+        Err(error) if error.is_end() => return Err(error),
+        Err(error) => {
+            facts.canary = Some(model::Reply::Refused(words(&error)));
+            return Ok(());
+        }
     }
     let begun = Instant::now();
     let wait = format!("WAIT {replicas} {}", PING_BUDGET.as_millis() * 10);
-    match node.say(&wait).await {
-        Ok(reply) => {
-            let fastest = facts.pings_us.iter().min().copied().unwrap_or(0);
-            facts.canary = Some(model::Reply::Acknowledged {
-                replicas: number(&reply).unwrap_or(0),
-                took_us: micros(begun.elapsed()).saturating_sub(fastest),
-            });
-        }
-        Err(error) => facts.missed(Probe::Canary, words(&error)),
-    }
+    let reply = node.say(&wait).await?;
+    let fastest = facts.pings_us.iter().min().copied().unwrap_or(0);
+    facts.canary = Some(model::Reply::Acknowledged {
+        replicas: number(&reply).unwrap_or(0),
+        took_us: micros(begun.elapsed()).saturating_sub(fastest),
+    });
+    Ok(())
 }
 
 /// A key of goodcache's own that hashes to one of those slots; `None` when there are none.
@@ -363,41 +383,40 @@ pub fn key_in(slots: &SlotSet) -> Option<String> {
 }
 
 /// Counts the keys in every slot that this master does not own, in deep flights.
-async fn foreign_keys(node: &Node, facts: &mut Facts) {
-    let Some(me) = facts.view.myself().filter(|me| me.flags.master) else {
-        return;
+async fn foreign_keys(node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
+    let Some(me) = facts.view.myself() else {
+        return Ok(());
     };
     let foreign: Vec<Slot> = SlotSet::full().difference(&me.slots).iter().collect();
     for batch in foreign.chunks(FOREIGN_BATCH) {
         let count = |slot: &Slot| Command::words("CLUSTER COUNTKEYSINSLOT").arg(slot.to_string());
         let commands: Vec<Command> = batch.iter().map(count).collect();
-        match node.ask_all(&commands).await {
-            Ok(replies) => {
-                for (&slot, reply) in batch.iter().zip(replies) {
-                    match reply.map(|reply| number(&reply).unwrap_or(0)) {
-                        Ok(0) => {}
-                        Ok(keys) => facts.foreign_keys.push(OpenSlot { slot, keys }),
-                        Err(error) => return facts.missed(Probe::ForeignKeys, words(&error)),
-                    }
-                }
+        for (&slot, reply) in batch.iter().zip(node.ask_all(&commands).await?) {
+            match number(&reply?).unwrap_or(0) {
+                0 => {}
+                keys => facts.foreign_keys.push(OpenSlot { slot, keys }),
             }
-            Err(error) => return facts.missed(Probe::ForeignKeys, words(&error)),
         }
     }
     facts.is_deep = true;
+    Ok(())
 }
 
-async fn sample(node: &Node, facts: &mut Facts, apart: Duration, first_at: Instant) {
+async fn sample(
+    node: &Node,
+    facts: &mut Facts,
+    apart: Duration,
+    first_at: Instant,
+) -> Result<(), NodeError> {
     if apart.is_zero() {
         facts.missed(Probe::Sample, "looked only once (--sample 0s)");
-        return;
+        return Ok(());
     }
     tokio::time::sleep(apart.saturating_sub(first_at.elapsed())).await;
-    let reply = node.say("INFO all").await;
+    let reply = node.say("INFO all").await?;
     facts.sample_ms = millis(first_at.elapsed());
-    facts.keep(Probe::Sample, reply, |facts, reply| {
-        facts.later = Some(read_info(&reply))
-    });
+    facts.later = Some(read_info(&reply));
+    Ok(())
 }
 
 fn millis(duration: Duration) -> u64 {

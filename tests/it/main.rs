@@ -5,5 +5,6 @@
 //! had; one whose name or module holds `docker` needs a Docker Engine.
 
 mod floors;
+mod hostile;
 mod servers;
 mod support;
