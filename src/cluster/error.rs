@@ -224,7 +224,7 @@ impl NodeError {
 }
 
 /// What a server says before it closes when it has too many clients.
-const FULL: &str = "max number of clients reached";
+const FULL: &str = "max number of clients";
 
 /// The longest piece of a server's words that is shown.
 const LONGEST: usize = 400;

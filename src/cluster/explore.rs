@@ -83,7 +83,10 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
     }
     while let Some(step) = steps.next().await {
         match step {
-            Step::Finished(addr, answer) => found.answers.push((addr, answer)),
+            Step::Finished(addr, answer) => match found.way_around(&addr, &answer) {
+                Some(ip) => steps.push(Box::pin(look(access, ask, &gate, ip))),
+                None => found.answers.push((addr, answer)),
+            },
             Step::Seen(addr, seen) if !found.has_room_for(&seen.facts.view) => {
                 found.answers.push((addr, too_much(seen.begun)));
             }
@@ -213,8 +216,12 @@ impl Found {
             let Some(addr) = self.locate(access, asked, peer) else {
                 continue;
             };
-            self.announced
-                .insert(peer.id.clone(), (peer.announced.clone(), addr.clone()));
+            let place = (peer.announced.clone(), addr.clone());
+            if peer.flags.myself {
+                self.announced.insert(peer.id.clone(), place);
+            } else {
+                self.announced.entry(peer.id.clone()).or_insert(place);
+            }
             let is_known = self.asked_at.contains_key(&peer.id);
             if is_known || peer.flags.myself || self.targets.contains(&addr) {
                 continue;
@@ -238,6 +245,26 @@ impl Found {
             return None;
         }
         access.map.locate(&peer.announced)
+    }
+
+    /// The IP to ask instead, when the hostname that a node announces leads nowhere from here. That
+    /// clients are sent there in vain is found when the announced endpoints are dialled.
+    fn way_around(&mut self, addr: &NodeAddr, answer: &Answer) -> Option<NodeAddr> {
+        let Answer::Silent {
+            silence: Silence::Unreachable,
+            ..
+        } = answer
+        else {
+            return None;
+        };
+        let mut places = self.announced.values_mut();
+        let (announced, place) = places.find(|(_, place)| place == addr)?;
+        let ip = announced.ip_endpoint()?;
+        if announced.endpoint().as_ref() != Some(addr) || !self.targets.insert(ip.clone()) {
+            return None;
+        }
+        *place = ip.clone();
+        Some(ip)
     }
 
     /// Whether this address is the one at which the node was first met; a second name for the same

@@ -23,7 +23,7 @@ use crate::model::{
 const PING_BUDGET: Duration = Duration::from_millis(100);
 
 /// How many COUNTKEYSINSLOT go in one flight.
-const FOREIGN_BATCH: usize = 1024;
+const FOREIGN_BATCH: usize = 2048;
 
 /// Settings whose values are secrets.
 const SECRETS: [&str; 5] = [
@@ -60,24 +60,24 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
         ..Facts::default()
     };
     facts.keep(Probe::ClusterInfo, cluster, |facts, reply| {
-        facts.cluster = read_info(&reply)
+        facts.cluster = read_info(&reply);
     });
     facts.keep(Probe::Info, info, |facts, reply| {
-        facts.info = read_info(&reply)
+        facts.info = read_info(&reply);
     });
     if !ask.is_brief {
         facts.keep(Probe::Config, next(), |facts, reply| {
-            facts.config = read_config(&reply)
+            facts.config = read_config(&reply);
         });
         facts.keep(Probe::Acl, next(), Facts::read_users);
         facts.keep(Probe::SlowLog, next(), |facts, reply| {
-            facts.slow = read_slow_log(&reply)
+            facts.slow = read_slow_log(&reply);
         });
         facts.keep(Probe::Latency, next(), |facts, reply| {
-            facts.stalls = read_stalls(&reply)
+            facts.stalls = read_stalls(&reply);
         });
         facts.keep(Probe::Modules, next(), |facts, reply| {
-            facts.modules = read_modules(&reply)
+            facts.modules = read_modules(&reply);
         });
     }
     if facts.info.number("loading") == Some(1) {
@@ -382,24 +382,49 @@ pub fn key_in(slots: &SlotSet) -> Option<String> {
         .find(|key| slots.contains(Slot::of_key(key.as_bytes())))
 }
 
-/// Counts the keys in every slot that this master does not own, in deep flights.
+/// Counts the keys in every slot that this master does not own, unless it is seen to hold none.
 async fn foreign_keys(node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
     let Some(me) = facts.view.myself() else {
         return Ok(());
     };
     let foreign: Vec<Slot> = SlotSet::full().difference(&me.slots).iter().collect();
-    for batch in foreign.chunks(FOREIGN_BATCH) {
-        let count = |slot: &Slot| Command::words("CLUSTER COUNTKEYSINSLOT").arg(slot.to_string());
-        let commands: Vec<Command> = batch.iter().map(count).collect();
-        for (&slot, reply) in batch.iter().zip(node.ask_all(&commands).await?) {
-            match number(&reply?).unwrap_or(0) {
-                0 => {}
-                keys => facts.foreign_keys.push(OpenSlot { slot, keys }),
+    let own: Vec<Slot> = me.slots.iter().collect();
+    if own.len() >= foreign.len() || !holds_no_others(node, &own).await? {
+        for batch in foreign.chunks(FOREIGN_BATCH) {
+            let commands: Vec<Command> = batch.iter().map(count_keys).collect();
+            for (&slot, reply) in batch.iter().zip(node.ask_all(&commands).await?) {
+                match number(&reply?).unwrap_or(0) {
+                    0 => {}
+                    keys => facts.foreign_keys.push(OpenSlot { slot, keys }),
+                }
             }
         }
     }
     facts.is_deep = true;
     Ok(())
+}
+
+/// Whether the keys in those slots are all the keys there are, at one moment. With many masters this
+/// spares most of the questions: each owns a small part of the slots. `false` also when that could
+/// not be found out.
+async fn holds_no_others(node: &Node, slots: &[Slot]) -> Result<bool, NodeError> {
+    let mut commands = vec![Command::words("MULTI"), Command::words("DBSIZE")];
+    commands.extend(slots.iter().map(count_keys));
+    commands.push(Command::words("EXEC"));
+    let replies = node.ask_all(&commands).await?;
+    let Some(Ok(counts)) = replies.last() else {
+        return Ok(false);
+    };
+    let counts: Option<Vec<u64>> = counts.list().iter().map(number).collect();
+    let Some([all, each @ ..]) = counts.as_deref() else {
+        return Ok(false);
+    };
+    let sum = each.iter().copied().fold(0, u64::saturating_add);
+    Ok(each.len() == slots.len() && sum == *all)
+}
+
+fn count_keys(slot: &Slot) -> Command {
+    Command::words("CLUSTER COUNTKEYSINSLOT").arg(slot.to_string())
 }
 
 async fn sample(
@@ -429,7 +454,10 @@ fn micros(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::model::NodeAddr;
 
     fn bytes(text: &str) -> Reply {
         Reply::Bytes(text.as_bytes().to_vec())
@@ -472,6 +500,60 @@ mod tests {
         ]));
         let commands: Vec<&str> = log.iter().map(|entry| entry.command.as_str()).collect();
         assert_eq!(commands, ["SET", "CLUSTER NODES"]);
+    }
+
+    /// Any reply at all, with numbers and words that are likely to matter.
+    fn any_reply() -> impl Strategy<Value = Reply> {
+        let number = prop_oneof![
+            any::<i64>(),
+            Just(i64::MIN),
+            Just(i64::MAX),
+            Just(0),
+            -2..3_i64
+        ];
+        let word = prop_oneof![
+            "\\PC{0,12}".prop_map(String::into_bytes),
+            prop::collection::vec(any::<u8>(), 0..12),
+            "(user|on|off|#aa|cluster|name|ver|requirepass|-?[0-9]{1,25})".prop_map(Into::into),
+        ];
+        let leaf = prop_oneof![
+            Just(Reply::Nil),
+            number.prop_map(Reply::Integer),
+            word.prop_map(Reply::Bytes),
+        ];
+        leaf.prop_recursive(4, 64, 6, |inner| {
+            prop::collection::vec(inner, 0..6).prop_map(Reply::List)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_reply_makes_a_reader_panic(reply in any_reply()) {
+            let _ = (read_config(&reply), read_slow_log(&reply), read_stalls(&reply));
+            let _ = (read_modules(&reply), read_clock(&reply), number(&reply));
+            let _ = read_view(&NodeAddr::new("a", 1), &reply);
+            let mut facts = Facts { info: read_info(&reply), ..Facts::default() };
+            facts.read_users(reply);
+            let _ = (facts.info.replicas(), facts.info.keys(), facts.info.version());
+        }
+
+        #[test]
+        fn no_info_makes_a_reader_panic(
+            lines in prop::collection::vec(
+                "(db[0-9]|slave[0-9]|errorstat_X|redis_version|x):(keys|count|ip|port|lag)=[0-9.-]{0,22}",
+                0..8,
+            ),
+        ) {
+            let info = Info::parse(&lines.join("\r\n"));
+            let _ = (info.replicas(), info.keys(), info.version(), info.vendor());
+            let _ = (info.sum("errorstat_", "count"), info.float("x"), info.number("x"));
+        }
+
+        #[test]
+        fn a_secret_never_passes(name in "(requirepass|MasterAuth|tls-key-file-pass)", value in "\\PC{1,20}") {
+            let config = read_config(&Reply::List(vec![bytes(&name), bytes(&value)]));
+            prop_assert_eq!(config.values().collect::<Vec<_>>(), ["(set)"]);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -84,9 +84,14 @@ pub(super) async fn open(
             };
             let name: ServerName<'static> = tls.server_name(&addr.host).map_err(fail)?;
             let connector = TlsConnector::from(tls.config.clone());
-            let shaken = before(until, access, addr, connector.connect(name, tcp))
-                .await?
-                .map_err(|e| fail(handshake_words(&e)))?;
+            let shaken = tokio::select! {
+                shaken = before(until, access, addr, connector.connect(name, tcp)) => shaken?,
+                Some(()) = answers_plainly(access, addr, until) => {
+                    let why = "it answers without TLS (leave --tls out for a plain server)";
+                    return Err(fail(why.into()));
+                }
+            };
+            let shaken = shaken.map_err(|e| fail(handshake_words(&e)))?;
             certificate_ends = tls::first_end(shaken.get_ref().1.peer_certificates());
             Box::new(shaken)
         }
@@ -101,6 +106,17 @@ pub(super) async fn open(
         seen,
         certificate_ends,
     })
+}
+
+/// Whether a server that leaves a handshake unanswered answers a plain PING. A plain server takes
+/// the handshake for the beginning of a command and waits for its end, so it looks like one that
+/// hangs; half of the deadline is given to the handshake before this is tried.
+async fn answers_plainly(access: &Access, addr: &NodeAddr, until: Instant) -> Option<()> {
+    tokio::time::sleep_until(until - access.deadline / 2).await;
+    let mut stream = dial_until(access, addr, until).await.ok()?;
+    stream.write_all(b"PING\r\n").await.ok()?;
+    let sign = stream.read_u8().await.ok()?;
+    matches!(sign, b'+' | b'-').then_some(())
 }
 
 fn handshake_words(error: &io::Error) -> String {

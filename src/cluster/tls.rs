@@ -108,6 +108,10 @@ fn certificate_words(why: &CertificateError) -> String {
              trusted here (name the authority with --cacert)"
                 .into()
         }
+        // An authority that was made anew under its old name.
+        CertificateError::BadSignature => "its certificate was signed by another authority of the \
+             name that is trusted here (name the new one with --cacert)"
+            .into(),
         CertificateError::NotValidForName => "its certificate is for another name".into(),
         CertificateError::NotValidForNameContext {
             expected,

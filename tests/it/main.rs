@@ -4,6 +4,8 @@
 //! A test whose name holds `matrix` is run by `make matrix` over every server version that could be
 //! had; one whose name or module holds `docker` needs a Docker Engine.
 
+mod core;
+mod core_tls;
 mod floors;
 mod hostile;
 mod servers;
