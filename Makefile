@@ -37,7 +37,7 @@ man: ## write the manual pages into target/man
 	cargo run --locked --quiet -- generate man target/man
 
 image: ## make a small Docker image of the redis-server of this machine (IMAGE=name:tag)
-	@tests/tools.sh server docker
+	@tests/tools.sh server busybox docker
 	@tests/image.sh $(IMAGE)
 
 install: ## build and install goodcache into ~/.cargo/bin

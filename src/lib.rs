@@ -11,8 +11,10 @@
 //! | 1 | `cluster`, `host`, `health` | servers; machines; what sound means |
 //! | 0 | `model` | nothing: values |
 
+pub mod cli;
 pub mod cluster;
 pub mod health;
 pub mod host;
 pub mod model;
 pub mod ops;
+pub mod render;

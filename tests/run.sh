@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tests/tools.sh compiler server nextest
+tests/tools.sh compiler server busybox nextest
 
 profile=default
 if [ "${CI:-}" = true ]; then

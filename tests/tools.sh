@@ -48,6 +48,10 @@ server() {
     has redis-server && has redis-cli || packages "a Redis server" redis-server redis-tools
 }
 
+busybox() {
+    has busybox || packages "busybox (for the tests' Docker image)" busybox-static
+}
+
 compiler() {
     has cc || packages "a C compiler (for the TLS library)" gcc libc6-dev
 }
@@ -98,7 +102,7 @@ start_engine() {
 
 for need in "$@"; do
     case $need in
-    server | compiler | pip | nextest | docker) "$need" ;;
-    *) fail "unknown need '$need' (server, compiler, pip, nextest, docker)" ;;
+    server | busybox | compiler | pip | nextest | docker) "$need" ;;
+    *) fail "unknown need '$need' (server, busybox, compiler, pip, nextest, docker)" ;;
     esac
 done

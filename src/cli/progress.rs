@@ -80,7 +80,9 @@ impl Progress {
     }
 
     fn step(&self) -> MutexGuard<'_, Step> {
-        self.step.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.step
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn begin(&self, name: String) {
@@ -99,11 +101,16 @@ impl Progress {
 
     fn advance(&self, done: u64, of: u64) {
         let mut step = self.step();
-        let Some(name) = step.name.clone() else { return };
+        let Some(name) = step.name.clone() else {
+            return;
+        };
         let text = format!("{name} ({done} of {of})");
         if self.is_moving {
             self.bar.set_message(text);
-        } else if step.spoke.is_some_and(|spoke| spoke.elapsed() >= SIGN_OF_LIFE) {
+        } else if step
+            .spoke
+            .is_some_and(|spoke| spoke.elapsed() >= SIGN_OF_LIFE)
+        {
             step.spoke = Some(Instant::now());
             eprintln!("{text}");
         }

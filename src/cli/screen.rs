@@ -5,24 +5,13 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use super::options::Color;
 use super::progress::Progress;
 use crate::model::{Consent, Events};
 
-/// When to colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Colour {
-    /// On a terminal, unless `NO_COLOR` is set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// Both streams.
 pub struct Screen {
-    colour: Colour,
+    colour: Color,
     is_verbose: bool,
     is_quiet: bool,
     progress: Progress,
@@ -41,7 +30,7 @@ pub enum Asked {
 
 impl Screen {
     /// The screen of this process.
-    pub fn new(colour: Colour, is_verbose: bool, is_quiet: bool) -> Screen {
+    pub fn new(colour: Color, is_verbose: bool, is_quiet: bool) -> Screen {
         Screen {
             colour,
             is_verbose,
@@ -73,9 +62,9 @@ impl Screen {
     fn colours(&self, is_terminal: bool) -> bool {
         let is_forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         match self.colour {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto => is_terminal && !is_forbidden,
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && !is_forbidden,
         }
     }
 
@@ -89,7 +78,10 @@ impl Screen {
     pub fn answer(&self, text: &str) -> io::Result<()> {
         self.progress.clear();
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }
@@ -128,7 +120,9 @@ impl Screen {
 
     /// Asks for a name to be typed.
     pub fn confirm_name(&self, question: &str, name: &str) -> io::Result<Asked> {
-        self.ask(&format!("{question}\ntype {name} to go on: "), |answer| answer == name)
+        self.ask(&format!("{question}\ntype {name} to go on: "), |answer| {
+            answer == name
+        })
     }
 
     fn ask(&self, prompt: &str, is_yes: impl Fn(&str) -> bool) -> io::Result<Asked> {

@@ -118,6 +118,15 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
     }
 }
 
+/// Asks one node alone, whatever it knows of others.
+pub async fn look_at(access: &Access, addr: &NodeAddr, ask: &Ask) -> Answer {
+    let gate = Semaphore::new(1);
+    match look(access, ask, &gate, addr.clone()).await {
+        Step::Finished(_, answer) => answer,
+        Step::Seen(_, look) => finish(access, ask, look).await,
+    }
+}
+
 async fn look<'a>(access: &Access, ask: &Ask, gate: &'a Semaphore, addr: NodeAddr) -> Step<'a> {
     // Never closed, so there is always a place in the end.
     let place = gate.acquire().await.ok();
@@ -146,12 +155,16 @@ async fn look_again<'a>(
     access: &Access,
     ask: &Ask,
     addr: NodeAddr,
-    mut look: Box<Look<'a>>,
+    look: Box<Look<'a>>,
 ) -> Step<'a> {
+    Step::Finished(addr, finish(access, ask, look).await)
+}
+
+async fn finish(access: &Access, ask: &Ask, mut look: Box<Look<'_>>) -> Answer {
     if !ask.is_brief {
         second_look(access, &look.node, &mut look.facts, ask, look.begun).await;
     }
-    Step::Finished(addr, Answer::Facts(Box::new(look.facts)))
+    Answer::Facts(Box::new(look.facts))
 }
 
 fn silent(error: &NodeError, begun: Instant) -> Answer {

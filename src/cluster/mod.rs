@@ -20,7 +20,7 @@ mod view;
 pub use access::Access;
 pub use credentials::{Credentials, Secret, TlsSettings};
 pub use error::NodeError;
-pub use explore::{Ask, survey};
+pub use explore::{Ask, look_at, survey};
 pub use map::NodeMap;
 pub use node::{Command, Node, Reply};
 pub use probe::key_in;

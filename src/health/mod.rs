@@ -2,10 +2,41 @@
 //!
 //! Check, create, failover-test, restore and tune all ask these rules. A rule reads a survey and
 //! thresholds, never a socket or a clock, so a saved survey gives the same verdict on any day.
+//!
+//! A file a group of rules; each file opens with the documents of its codes (what a finding means,
+//! what to do, where the fact is from), so that the words and the rule change together.
 
-use std::collections::BTreeMap;
+mod advisories;
+mod agreement;
+mod case;
+mod clients;
+mod code;
+mod errors;
+pub mod lag;
+pub mod latency;
+mod memory;
+mod nodes;
+mod notes;
+mod persistence;
+pub mod rates;
+mod replication;
+mod resilience;
+mod security;
+mod settings;
+mod slots;
+#[cfg(test)]
+mod testing;
+mod thresholds;
+mod versions;
 
-use crate::model::{Finding, Severity, Skipped, Survey};
+use std::str::FromStr;
+
+use crate::model::{Finding, Skipped, Survey};
+
+pub use case::Case;
+pub use code::{CodeDoc, LimitDoc, Unit, codes, explain, nearest};
+pub use notes::Notes;
+pub use thresholds::{Limit, Thresholds, UnknownCode};
 
 /// What the cluster is for; changes what counts as a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,28 +59,13 @@ pub struct Options {
     pub profile: Profile,
     /// Where the limits lie, when not at their defaults.
     pub thresholds: Thresholds,
-    /// Now, in ms since the epoch.
+    /// Now, in ms since the epoch; 0 is the moment of the survey. Only the ends of support of
+    /// server versions are counted from it.
     pub now_ms: u64,
 }
 
-/// Limits and severities that the user changed, by code.
-#[derive(Debug, Clone, Default)]
-pub struct Thresholds {
-    limits: BTreeMap<String, Limit>,
-    severities: BTreeMap<String, Option<Severity>>,
-}
-
-/// From where on a measured value is a warning, and from where on critical, in the code's own unit.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Limit {
-    /// Above this it is a warning; `None` never.
-    pub warning: Option<f64>,
-    /// Above this it is critical; `None` never.
-    pub critical: Option<f64>,
-}
-
 /// All that the rules found.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// What is wrong, the gravest first, then by code and subject.
     pub findings: Vec<Finding>,
@@ -57,8 +73,69 @@ pub struct Verdict {
     pub skipped: Vec<Skipped>,
 }
 
+/// A group of rules: the codes that it may give, and the function that gives them.
+#[derive(Clone, Copy)]
+pub struct Rule {
+    /// The group's name, such as `slots`.
+    pub group: &'static str,
+    /// Every code that it can give.
+    pub codes: &'static [&'static CodeDoc],
+    /// Looks at the case and notes what it finds, and what it could not look at.
+    pub judge: fn(&Case, &mut Notes),
+}
+
+/// All rules, in the order in which a person would ask.
+pub const RULES: &[Rule] = &[
+    nodes::RULE,
+    slots::RULE,
+    agreement::RULE,
+    replication::RULE,
+    resilience::RULE,
+    memory::RULE,
+    persistence::RULE,
+    clients::RULE,
+    latency::RULE,
+    errors::RULE,
+    settings::RULE,
+    versions::RULE,
+    security::RULE,
+];
+
 /// Asks every rule.
 pub fn judge(survey: &Survey, options: &Options) -> Verdict {
-    let _ = (survey, options, Thresholds::default());
-    Verdict::default()
+    let case = Case::new(survey, options);
+    let mut notes = Notes::new(options);
+    for rule in RULES {
+        (rule.judge)(&case, &mut notes);
+    }
+    notes.into_verdict(&case)
 }
+
+impl FromStr for Profile {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Profile, String> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "cache" => Ok(Profile::Cache),
+            "session" => Ok(Profile::Session),
+            "durable" => Ok(Profile::Durable),
+            "queue" => Ok(Profile::Queue),
+            _ => Err(format!(
+                "'{text}' is no profile: write cache, session, durable or queue"
+            )),
+        }
+    }
+}
+
+impl std::fmt::Display for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Profile::Cache => "cache",
+            Profile::Session => "session",
+            Profile::Durable => "durable",
+            Profile::Queue => "queue",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -264,3 +264,109 @@ impl fmt::Display for Role {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Answer, Facts, NodeReport, Silence, View};
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+    const C: &str = "cccccccccccccccccccccccccccccccccccccccc";
+
+    fn id(text: &str) -> NodeId {
+        text.parse().unwrap()
+    }
+
+    fn answering(id_: &str, port: u16, view: &str) -> NodeReport {
+        NodeReport {
+            id: Some(id(id_)),
+            addr: NodeAddr::new("10.0.0.1", port),
+            site: Site::default(),
+            answer: Answer::Facts(Box::new(Facts {
+                view: View::parse(view).unwrap(),
+                ..Facts::default()
+            })),
+        }
+    }
+
+    fn topology(nodes: Vec<NodeReport>) -> Topology {
+        Topology::of(&Survey {
+            nodes,
+            ..Survey::default()
+        })
+    }
+
+    #[test]
+    fn of_two_owners_the_higher_epoch_wins() {
+        let a = format!(
+            "{A} 10.0.0.1:1@2 myself,master - 0 0 3 connected 0-100\n\
+             {B} 10.0.0.1:2@3 master - 0 0 4 connected 101-16383"
+        );
+        let b = format!(
+            "{A} 10.0.0.1:1@2 master - 0 0 3 connected 0-99\n\
+             {B} 10.0.0.1:2@3 myself,master - 0 0 4 connected 100-16383"
+        );
+        let topology = topology(vec![answering(A, 1, &a), answering(B, 2, &b)]);
+        assert_eq!(topology.member(&id(A)).unwrap().slots.to_string(), "0-99");
+        assert_eq!(topology.owner(Slot::new(100).unwrap()).unwrap().id, id(B));
+        assert!(topology.covered().is_full());
+    }
+
+    #[test]
+    fn a_silent_node_is_what_most_others_say() {
+        let line = |own: &str, other: &str| {
+            let flags = |node: &str| {
+                if node == own {
+                    "myself,master"
+                } else {
+                    "master"
+                }
+            };
+            format!(
+                "{A} 10.0.0.1:1@2 {} - 0 0 1 connected 0-16383\n\
+                 {B} 10.0.0.1:2@3 {} - 0 0 2 connected\n\
+                 {C} 10.0.0.1:3@4 {other} 0 0 1 connected",
+                flags(A),
+                flags(B)
+            )
+        };
+        let mut nodes = vec![
+            answering(A, 1, &line(A, &format!("slave,fail {A}"))),
+            answering(B, 2, &line(B, &format!("slave,fail? {A}"))),
+        ];
+        nodes.push(NodeReport {
+            id: Some(id(C)),
+            addr: NodeAddr::new("10.0.0.1", 3),
+            site: Site::default(),
+            answer: Answer::Silent {
+                silence: Silence::Timeout,
+                detail: String::new(),
+                after_ms: 2000,
+            },
+        });
+        let topology = topology(nodes);
+        let silent = topology.member(&id(C)).unwrap();
+        assert_eq!(silent.role, Role::Replica);
+        assert_eq!((silent.failed_by, silent.suspected_by), (1, 1));
+        assert!(!silent.is_answering);
+        assert_eq!(topology.shards[0].replicas, [id(C)]);
+        assert_eq!(topology.shard_number(&id(C)), Some(1));
+        assert!(
+            topology.shards[1].slots.is_empty(),
+            "a master without slots comes last"
+        );
+    }
+
+    #[test]
+    fn a_node_without_an_address_of_its_own_takes_the_one_that_others_know() {
+        let a = format!(
+            "{A} :1@2 myself,master - 0 0 1 connected\n{B} 10.0.0.9:2@3 master - 0 0 2 connected"
+        );
+        let b = format!(
+            "{A} 10.0.0.8:1@2 master - 0 0 1 connected\n{B} 10.0.0.9:2@3 myself,master - 0 0 2 connected"
+        );
+        let topology = topology(vec![answering(A, 1, &a), answering(B, 2, &b)]);
+        assert_eq!(topology.member(&id(A)).unwrap().announced.ip, "10.0.0.8");
+    }
+}

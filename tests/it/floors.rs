@@ -20,7 +20,10 @@ const FENCES: [(&str, &[&str]); 6] = [
     ("comfy_table", &["render/terminal"]),
     ("indicatif", &["cli/progress"]),
     ("clap", &["cli/"]),
-    ("serde_yaml", &["cli/config", "host/compose", "health/"]),
+    (
+        "serde_yaml",
+        &["cli/config", "cli/profile", "host/compose", "health/"],
+    ),
 ];
 
 #[test]

@@ -6,7 +6,10 @@
 
 mod core;
 mod core_tls;
+mod create;
+mod docker;
 mod floors;
 mod hostile;
+mod load;
 mod servers;
 mod support;

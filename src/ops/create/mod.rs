@@ -1,8 +1,33 @@
-//! `create`: from empty servers to a cluster that is proven usable.
+//! `create`: servers that stand alone become one cluster, or it is said why not.
+//!
+//! The candidates are looked at first (`gather`) and all that is wrong is told at once
+//! (`preflight`); what is there is compared with what is wanted (`plan`), so the same command
+//! completes what was begun and leaves alone what is done; then the steps are taken and the cluster
+//! is waited for until it is usable (`apply`).
 
-pub mod ready;
+mod candidate;
+mod causes;
+mod foreign;
+mod gather;
+mod join;
+mod plan;
+mod preflight;
+mod ready;
+mod report;
+mod standing;
+mod step;
 mod sync_delay;
 mod verify;
 
+pub use candidate::{Candidate, Dialling, Door, Meeting, ReplicaLogin};
+pub use gather::{Origin, gather};
+pub use join::{Joining, apply, confirm};
+pub use plan::{Options, Plan, PlannedShard, WrittenLayout, plan};
+pub use preflight::preflight;
+pub use report::{Refusal, Report};
+pub use standing::Standing;
+pub use step::Step;
 pub use sync_delay::SyncDelay;
-pub use verify::write_everywhere;
+
+#[cfg(test)]
+mod simulation;

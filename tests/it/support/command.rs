@@ -40,8 +40,13 @@ impl Home {
 
     /// A run in this home.
     pub fn goodcache(&self, args: &[&str]) -> Goodcache {
+        self.program(env!("CARGO_BIN_EXE_goodcache"), args)
+    }
+
+    /// A run of another program in this home, under the same rules.
+    pub fn program(&self, program: &str, args: &[&str]) -> Goodcache {
         let home = self.path();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_goodcache"));
+        let mut command = Command::new(program);
         command.args(args).current_dir(home).env_clear();
         // What a run may take over: where programs are, and which Docker Engine.
         for name in ["PATH", "DOCKER_HOST", "LLVM_PROFILE_FILE"] {
@@ -92,6 +97,10 @@ pub struct Outcome {
     pub code: i32,
     /// From start to end.
     pub elapsed: Duration,
+    /// The most memory it had in use, in KiB, as seen a few milliseconds before its end.
+    pub peak_kib: u64,
+    /// Whether it was killed because its time was over.
+    pub is_overdue: bool,
 }
 
 impl Goodcache {
@@ -179,35 +188,52 @@ impl Running {
     ///
     /// # Panics
     /// When it does not end within its limit, with all that it had said.
-    pub fn wait(mut self) -> Outcome {
+    pub fn wait(self) -> Outcome {
+        let (what, limit) = (self.what.clone(), self.limit);
+        let outcome = self.wait_or_kill();
+        assert!(
+            !outcome.is_overdue,
+            "{what} still ran after {limit:?}\nstdout:\n{}\nstderr:\n{}",
+            outcome.stdout, outcome.stderr
+        );
+        outcome
+    }
+
+    /// Waits for its end, or kills it when its time is over.
+    pub fn wait_or_kill(mut self) -> Outcome {
         let deadline = self.start + self.limit;
+        let (mut peak_kib, mut is_overdue) = (0, false);
         let status = loop {
+            peak_kib = peak_memory(self.pid()).unwrap_or(peak_kib);
             if let Some(status) = self.child.try_wait().unwrap() {
-                break Some(status);
+                break status;
             }
-            if Instant::now() > deadline {
+            if Instant::now() > deadline && !is_overdue {
+                is_overdue = true;
                 self.kill();
-                break None;
             }
             thread::sleep(Duration::from_millis(2));
         };
         let elapsed = self.start.elapsed();
-        let stdout = self.stdout.take().unwrap().join().unwrap();
-        let stderr = self.stderr.take().unwrap().join().unwrap();
-        let Some(status) = status else {
-            panic!(
-                "{} still ran after {:?}\nstdout:\n{stdout}\nstderr:\n{stderr}",
-                self.what, self.limit
-            );
-        };
         let code = status.code().or(status.signal().map(|signal| 128 + signal));
         Outcome {
-            stdout,
-            stderr,
+            stdout: self.stdout.take().unwrap().join().unwrap(),
+            stderr: self.stderr.take().unwrap().join().unwrap(),
             code: code.unwrap(),
             elapsed,
+            peak_kib,
+            is_overdue,
         }
     }
+}
+
+/// The high-water mark that Linux keeps; `None` elsewhere, and of a process that has ended.
+fn peak_memory(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 impl Drop for Running {

@@ -18,6 +18,6 @@ pub mod wait;
 pub use command::{Goodcache, Home, Outcome, Running, goodcache};
 pub use fleet::Fleet;
 pub use resp::{Reply, Wire};
-pub use server::{Server, Spec};
+pub use server::{Server, Spec, free_ports, signal};
 pub use tls::Certificates;
 pub use wait::{eventually, until};

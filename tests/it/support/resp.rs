@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 /// What both a plain and a TLS stream are.
@@ -135,7 +135,8 @@ impl Wire {
 
 /// Opens a connection; both connecting and each read may take `limit`.
 pub fn dial(addr: &str, limit: Duration) -> io::Result<TcpStream> {
-    let addr = addr.parse().map_err(io::Error::other)?;
+    let addr = addr.to_socket_addrs()?.next();
+    let addr = addr.ok_or_else(|| io::Error::other("the name has no address"))?;
     let stream = TcpStream::connect_timeout(&addr, limit)?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;

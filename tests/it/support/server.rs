@@ -285,6 +285,15 @@ pub fn free_port() -> u16 {
         .expect("a free port")
 }
 
+/// The first of that many ports in a row that are free now, and their bus ports too.
+pub fn free_ports(count: u16) -> u16 {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (0..1000)
+        .map(|_| free_port())
+        .find(|&base| (base..base + count).all(|port| is_free(port) && is_free(port + BUS)))
+        .expect("free ports in a row")
+}
+
 /// The standard library's own seed for hash maps is random enough to spread tests over ports.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()

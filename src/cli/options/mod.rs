@@ -1,0 +1,161 @@
+//! The command line, as clap reads it: one file per subcommand, and the flags that all share.
+//!
+//! What is read here is only what was typed. `cli/settings.rs` lays the environment, the settings
+//! file and the saved profile under it; below `cli` nobody knows clap.
+
+pub mod check;
+pub mod create;
+pub mod destroy;
+pub mod generate;
+mod refused;
+mod shared;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use refused::refuse_password_flags;
+pub use shared::{Color, Connection, DockerMap, Format, Shared};
+
+const ABOUT: &str = "Create Redis and Valkey Clusters and prove them healthy";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done, and good
+    1  failed for a reason that no other code names
+    2  the command line, a variable or a settings file makes no sense
+    3  the answer is bad
+    4  could not look: unreachable, login, TLS, not a cluster
+    5  refused, nothing was changed
+    6  stopped half-way, something was changed
+  130  interrupted (143 by SIGTERM)";
+
+const AFTER: &str = "\
+Examples:
+  goodcache create shop --docker
+  goodcache check shop
+  goodcache check 10.0.0.5:7001 --user ops --password-file ~/.shop-password
+
+Settings come from the command line, else from the environment (GOODCACHE_*, REDIS_CLUSTER_*,
+REDIS_PASSWORD, REDISCLI_AUTH), else from goodcache.yaml, else from what create saved, else from
+the defaults. -v shows each setting and where it came from.
+
+A password is never an argument: give it by --password-file ('-' is stdin), GOODCACHE_PASSWORD,
+or at the prompt.
+";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "goodcache",
+    version,
+    about = ABOUT,
+    after_help = "'goodcache COMMAND --help' tells all of a command, with examples.",
+    after_long_help = format!("{AFTER}\n{EXIT_CODES}"),
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What all subcommands share.
+    #[command(flatten)]
+    pub shared: Shared,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a cluster of servers that run already, of containers, or of local processes
+    Create(Box<create::Args>),
+    /// Ask every node by every path and tell whether the cluster is healthy
+    Check(Box<check::Args>),
+    /// Take away a cluster that create made
+    Destroy(destroy::Args),
+    /// Write shell completions or man pages
+    Generate(generate::Args),
+}
+
+/// Reads a command line. `Err` holds what clap has to say, which is the help text as well.
+pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(arguments)
+}
+
+/// The command line's description, for completions and man pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        parse(&arguments)
+    }
+
+    #[test]
+    fn the_description_holds_together() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_typed_is_understood() {
+        for line in [
+            "goodcache check",
+            "goodcache -v check shop",
+            "goodcache check 127.0.0.1:7001 [::1]:7002 -o json",
+            "goodcache check --watch",
+            "goodcache check --watch=5s -o nagios",
+            "goodcache check --wait healthy --timeout 5s",
+            "goodcache check --from survey.json --against old.json",
+            "goodcache check --explain slots.uncovered",
+            "goodcache create --nodes a:1,b:2,c:3 --masters 3 --replicas 0 --dry-run",
+            "goodcache create shop --docker --base-port 7001 --require-tolerate host",
+            "goodcache create shop --local --server /usr/bin/redis-server --dir /tmp/x --yes",
+            "goodcache create --docker --write-compose compose.yaml",
+            "goodcache --tls --node-map a:1=b:2 --node-map c:1=d:2 check",
+            "goodcache destroy shop --confirm shop",
+            "goodcache generate completions completions",
+        ] {
+            assert!(read(line).is_ok(), "{line}: {}", read(line).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_code_2() {
+        for line in [
+            "goodcache bogus",
+            "goodcache check -o yaml",
+            "goodcache create -o nagios --docker",
+            "goodcache create --docker --local",
+            "goodcache check --sample 1",
+            "goodcache check --from a --watch",
+            "goodcache check --timeout 5s",
+            "goodcache check --explain x --deep",
+            "goodcache destroy",
+            "goodcache destroy ../shop",
+            "goodcache create --docker --masters 0",
+            "goodcache check -v -q",
+        ] {
+            assert_eq!(read(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_shows_examples_and_exit_codes() {
+        for mut sub in command().get_subcommands().cloned() {
+            let help = sub.render_long_help().to_string();
+            let examples = help
+                .lines()
+                .filter(|l| l.starts_with("  goodcache "))
+                .count();
+            assert!(examples >= 3, "{}: {examples} examples", sub.get_name());
+            assert!(help.contains("Exit codes:"), "{}", sub.get_name());
+        }
+    }
+}

@@ -1,0 +1,959 @@
+//! Every code is given by a small survey that deserves it, and a sound cluster gets none.
+
+use std::collections::BTreeSet;
+
+use crate::model::{
+    AclUser, Dialled, Health, NodeAddr, NotRead, OpenSlot, Peer, Probe, Reply, Severity, Silence,
+    Slot, SlotSet, SlowEntry, Stall, Subject, View,
+};
+
+use super::testing::{Cluster, NOW_MS, addr, id};
+use super::*;
+
+fn options(profile: Profile) -> Options {
+    Options {
+        profile,
+        ..Options::default()
+    }
+}
+
+fn judged(cluster: Cluster) -> Verdict {
+    judge(&cluster.survey(), &Options::default())
+}
+
+fn found<'a>(verdict: &'a Verdict, code: &str) -> Vec<&'a Finding> {
+    let is = |finding: &&Finding| finding.code == code;
+    verdict.findings.iter().filter(is).collect()
+}
+
+fn codes_of(verdict: &Verdict) -> Vec<&str> {
+    verdict.findings.iter().map(|f| f.code.as_str()).collect()
+}
+
+fn slots(first: u16, last: u16) -> SlotSet {
+    SlotSet::range(Slot::new(first).unwrap(), Slot::new(last).unwrap())
+}
+
+fn sound() -> Cluster {
+    Cluster::sound()
+}
+
+/// The line that a stranger would have in a table.
+fn stranger(flags: &str) -> Peer {
+    let id = "f".repeat(40);
+    let line = format!("{id} 10.0.0.9:7000@17000 {flags} - 0 0 0 disconnected");
+    View::parse(&line).unwrap().peers.remove(0)
+}
+
+fn add_line(cluster: Cluster, viewer: usize, peer: Peer) -> Cluster {
+    cluster.facts(viewer, |facts| {
+        facts.view.peers.push(peer);
+        facts.view.peers.sort_by(|a, b| a.id.cmp(&b.id));
+    })
+}
+
+fn forget(cluster: Cluster, viewer: usize, n: usize) -> Cluster {
+    cluster.facts(viewer, |facts| {
+        facts.view.peers.retain(|peer| peer.id != id(n));
+    })
+}
+
+/// A cluster for each code that must come of it, and how grave it must be.
+fn faults() -> Vec<(&'static str, Severity, Options, Cluster)> {
+    use Severity::{Critical, Info, Warning};
+    let mut all: Vec<(&'static str, Severity, Options, Cluster)> = Vec::new();
+    let mut cache =
+        |code, severity, cluster| all.push((code, severity, Options::default(), cluster));
+    cache("node.down", Critical, sound().silent(4, Silence::Timeout));
+    cache("node.loading", Warning, sound().silent(4, Silence::Loading));
+    cache(
+        "node.password",
+        Critical,
+        sound().silent(4, Silence::PasswordWrong),
+    );
+    cache(
+        "node.forbidden",
+        Critical,
+        sound().silent(4, Silence::Forbidden),
+    );
+    cache("node.tls", Critical, sound().silent(4, Silence::Tls));
+    cache(
+        "node.not_redis",
+        Critical,
+        sound().silent(4, Silence::NotRedis),
+    );
+    cache(
+        "node.not_cluster",
+        Critical,
+        sound().silent(4, Silence::NotCluster),
+    );
+    cache(
+        "node.failed",
+        Critical,
+        sound().line(0, 4, |peer| peer.flags.failed = true),
+    );
+    cache(
+        "node.suspected",
+        Warning,
+        sound().line(0, 4, |peer| peer.flags.suspected = true),
+    );
+    cache(
+        "node.ghost",
+        Warning,
+        add_line(sound(), 0, stranger("handshake")),
+    );
+    let forgotten = [0, 1, 2, 3, 4]
+        .into_iter()
+        .fold(sound(), |c, viewer| forget(c, viewer, 5));
+    cache("node.forgotten", Warning, forgotten.clone());
+    let alone = (0..5).fold(forgotten, |cluster, n| forget(cluster, 5, n));
+    cache("node.alone", Warning, alone);
+    cache(
+        "node.restarted",
+        Warning,
+        sound().info(4, "uptime_in_seconds:30"),
+    );
+    cache(
+        "cluster.state",
+        Critical,
+        sound().facts(1, |facts| {
+            facts
+                .cluster
+                .0
+                .insert("cluster_state".into(), "fail".into());
+        }),
+    );
+    let hundreds = sound().facts(0, |facts| {
+        for n in 0..600 {
+            let line = format!(
+                "{n:040x} 10.1.0.1:7000@17000 slave {} 0 0 0 connected",
+                id(0)
+            );
+            facts
+                .view
+                .peers
+                .push(View::parse(&line).unwrap().peers.remove(0));
+        }
+        facts.view.peers.sort_by(|a, b| a.id.cmp(&b.id));
+    });
+    cache("cluster.too_large", Warning, hundreds);
+
+    cache(
+        "slots.uncovered",
+        Critical,
+        sound().lines(1, |peer| peer.slots = slots(5461, 9000)),
+    );
+    cache(
+        "slots.failed",
+        Critical,
+        sound().silent(1, Silence::Refused),
+    );
+    cache(
+        "slots.open",
+        Warning,
+        sound().line(0, 0, |peer| {
+            peer.migrating.push((Slot::new(7).unwrap(), id(1)));
+        }),
+    );
+    cache(
+        "slots.two_owners",
+        Critical,
+        sound().line(0, 0, |peer| peer.slots = slots(0, 5500)),
+    );
+    cache(
+        "slots.foreign_keys",
+        Warning,
+        sound().facts(0, |facts| {
+            facts.foreign_keys.push(OpenSlot {
+                slot: Slot::new(9000).unwrap(),
+                keys: 3,
+            });
+        }),
+    );
+    cache(
+        "slots.imbalance",
+        Warning,
+        sound()
+            .lines(0, |peer| peer.slots = slots(0, 1000))
+            .lines(1, |peer| peer.slots = slots(1001, 10922)),
+    );
+    cache(
+        "slots.fragmented",
+        Warning,
+        sound().lines(0, |peer| {
+            peer.slots = (0..5461).step_by(2).filter_map(Slot::new).collect()
+        }),
+    );
+    cache(
+        "shard.empty",
+        Info,
+        sound().lines(5, |peer| {
+            peer.flags.replica = false;
+            peer.flags.master = true;
+            peer.master = None;
+            peer.epoch = 9;
+        }),
+    );
+
+    cache(
+        "views.disagree",
+        Critical,
+        sound().line(4, 3, |peer| peer.master = Some(id(1))),
+    );
+    cache(
+        "epoch.collision",
+        Warning,
+        sound().lines(1, |peer| peer.epoch = 1),
+    );
+    cache(
+        "bus.disconnected",
+        Warning,
+        sound().line(0, 4, |peer| peer.is_linked = false),
+    );
+    cache(
+        "address.unreachable",
+        Warning,
+        sound().with(|survey| {
+            survey.dialled.push(Dialled {
+                id: id(1),
+                endpoint: NodeAddr::new("172.18.0.3", 7000),
+                error: Some("no route to host".into()),
+            })
+        }),
+    );
+
+    cache(
+        "replica.link_down",
+        Critical,
+        sound().info(
+            3,
+            "master_link_status:down\nmaster_link_down_since_seconds:45",
+        ),
+    );
+    cache(
+        "replica.lag",
+        Critical,
+        sound().later(
+            0,
+            "slave0:ip=10.0.0.4,port=7000,state=online,offset=1000,lag=15",
+        ),
+    );
+    cache(
+        "replica.lag_bytes",
+        Critical,
+        sound()
+            .later(0, "master_repl_offset:900000")
+            .info(0, "repl_backlog_size:1000")
+            .facts(0, |facts| facts.sample_ms = 9_000),
+    );
+    cache(
+        "replica.syncing",
+        Warning,
+        sound().info(
+            3,
+            "master_link_status:down\nmaster_sync_in_progress:1\nmaster_sync_left_bytes:5000000",
+        ),
+    );
+    cache(
+        "replica.full_sync_loop",
+        Critical,
+        sound().later(
+            0,
+            "sync_full:2\nclient_output_buffer_limit_disconnections:1",
+        ),
+    );
+    cache("replica.backlog_short", Warning, sound()
+        .later(0, "master_repl_offset:100000\nslave0:ip=10.0.0.4,port=7000,state=online,offset=100000,lag=0"));
+    cache(
+        "replica.partial_refused",
+        Warning,
+        sound().later(0, "sync_partial_err:1"),
+    );
+    cache(
+        "replica.not_electable",
+        Warning,
+        sound().lines(3, |peer| peer.flags.nofailover = true),
+    );
+    cache(
+        "replica.writable",
+        Warning,
+        sound().info(3, "slave_read_only:0"),
+    );
+    cache(
+        "replica.chained",
+        Warning,
+        sound().lines(3, |peer| peer.master = Some(id(4))),
+    );
+    cache(
+        "replica.smaller",
+        Warning,
+        sound().info(3, "maxmemory:500000000"),
+    );
+    cache(
+        "replica.too_few_good",
+        Critical,
+        sound()
+            .config(0, "min-replicas-to-write", "1")
+            .info(0, "min_slaves_good_slaves:0"),
+    );
+
+    cache(
+        "shard.no_replica",
+        Warning,
+        sound().silent(4, Silence::Refused),
+    );
+    cache(
+        "shard.uneven",
+        Warning,
+        sound().lines(4, |peer| peer.master = Some(id(0))),
+    );
+    let two = sound()
+        .lines(0, |peer| peer.slots = slots(0, 8191))
+        .lines(1, |peer| peer.slots = slots(8192, 16383))
+        .lines(2, |peer| peer.slots = SlotSet::new());
+    cache("quorum.small", Warning, two);
+    cache("loss.host", Warning, sound().host(1, "host-0"));
+    cache(
+        "loss.zone",
+        Warning,
+        sound().with(|survey| {
+            for (n, node) in survey.nodes.iter_mut().enumerate() {
+                node.site.zone = Some(if n % 2 == 0 { "west" } else { "east" }.into());
+            }
+        }),
+    );
+    cache("replica.same_host", Warning, sound().host(3, "host-0"));
+
+    cache(
+        "memory.high",
+        Warning,
+        sound().info(0, "used_memory:850000000\nused_memory_rss:900000000"),
+    );
+    cache("memory.unlimited", Warning, sound().info(0, "maxmemory:0"));
+    cache("memory.evicting", Info, sound().later(0, "evicted_keys:50"));
+    cache(
+        "memory.no_ttl",
+        Warning,
+        sound().info(
+            0,
+            "maxmemory_policy:volatile-lru\ndb0:keys=1000,expires=10,avg_ttl=0",
+        ),
+    );
+    cache(
+        "memory.oom_errors",
+        Critical,
+        sound().later(0, "errorstat_OOM:count=3"),
+    );
+    cache(
+        "memory.fragmented",
+        Warning,
+        sound().info(
+            0,
+            "allocator_frag_ratio:1.5\nallocator_frag_bytes:500000000",
+        ),
+    );
+    cache(
+        "memory.swapped",
+        Critical,
+        sound().info(0, "used_memory:700000000\nused_memory_rss:300000000"),
+    );
+    cache(
+        "memory.rss_kept",
+        Warning,
+        sound().info(0, "allocator_rss_ratio:1.5\nallocator_rss_bytes:500000000"),
+    );
+    cache(
+        "memory.skew",
+        Warning,
+        sound()
+            .info(0, "used_memory_dataset:700000000")
+            .info(1, "used_memory_dataset:10000000")
+            .info(2, "used_memory_dataset:10000000"),
+    );
+
+    cache(
+        "persistence.save_failed",
+        Critical,
+        sound().info(0, "rdb_last_bgsave_status:err"),
+    );
+    cache(
+        "persistence.save_old",
+        Warning,
+        sound().info(
+            0,
+            "aof_enabled:0\nrdb_changes_since_last_save:5\nrdb_last_save_time:1794900000",
+        ),
+    );
+    cache(
+        "persistence.aof_failed",
+        Critical,
+        sound().info(0, "aof_last_write_status:err"),
+    );
+    cache(
+        "persistence.fsync_slow",
+        Warning,
+        sound().later(0, "aof_delayed_fsync:2"),
+    );
+    cache(
+        "persistence.cow",
+        Warning,
+        sound().info(
+            0,
+            "rdb_last_cow_size:900000000\ntotal_system_memory:1000000000",
+        ),
+    );
+
+    cache(
+        "clients.near_limit",
+        Warning,
+        sound().info(0, "connected_clients:8500"),
+    );
+    cache(
+        "clients.rejected",
+        Critical,
+        sound().later(0, "rejected_connections:2"),
+    );
+    cache(
+        "clients.buffer_cut",
+        Warning,
+        sound().later(0, "client_query_buffer_limit_disconnections:1"),
+    );
+
+    cache(
+        "latency.ping",
+        Warning,
+        sound().facts(0, |facts| {
+            facts.pings_us = (0..20)
+                .map(|n| if n % 5 == 0 { 30_000 } else { 200 })
+                .collect();
+        }),
+    );
+    cache(
+        "latency.slow_commands",
+        Warning,
+        sound().facts(0, |facts| {
+            facts.slow.push(SlowEntry {
+                id: 1,
+                at_s: NOW_MS / 1000 - 60,
+                took_us: 250_000,
+                command: "KEYS".into(),
+            });
+        }),
+    );
+    cache(
+        "latency.stalls",
+        Warning,
+        sound().facts(0, |facts| {
+            facts.stalls.push(Stall {
+                event: "aof-write".into(),
+                at_s: NOW_MS / 1000 - 60,
+                latest_ms: 80,
+                max_ms: 90,
+            });
+        }),
+    );
+    cache(
+        "latency.fork",
+        Warning,
+        sound().info(0, "latest_fork_usec:200000"),
+    );
+    cache(
+        "latency.cpu",
+        Warning,
+        sound().later(0, "used_cpu_user_main_thread:1.95"),
+    );
+    cache(
+        "latency.clock_skew",
+        Critical,
+        sound().facts(0, |facts| facts.clock_ahead_ms = Some(-9_000)),
+    );
+    cache(
+        "latency.replication",
+        Warning,
+        sound().facts(0, |facts| {
+            facts.canary = Some(Reply::Acknowledged {
+                replicas: 1,
+                took_us: 80_000,
+            });
+        }),
+    );
+    cache(
+        "canary.refused",
+        Critical,
+        sound().facts(0, |facts| {
+            facts.canary = Some(Reply::Refused("MISCONF Redis is configured to save".into()));
+        }),
+    );
+
+    cache(
+        "errors.failed",
+        Critical,
+        sound().later(0, "total_error_replies:400\nerrorstat_WRONGTYPE:count=400"),
+    );
+    cache(
+        "errors.redirected",
+        Warning,
+        sound().later(0, "total_error_replies:200\nerrorstat_MOVED:count=200"),
+    );
+    cache(
+        "errors.cluster_down",
+        Critical,
+        sound().later(0, "errorstat_CLUSTERDOWN:count=1"),
+    );
+    cache(
+        "errors.readonly",
+        Warning,
+        sound().later(3, "errorstat_READONLY:count=1"),
+    );
+    cache(
+        "errors.refused_writes",
+        Critical,
+        sound().later(0, "errorstat_MISCONF:count=1"),
+    );
+    cache(
+        "errors.denied",
+        Warning,
+        sound().later(0, "errorstat_NOAUTH:count=9"),
+    );
+    cache(
+        "errors.client_bugs",
+        Warning,
+        sound().later(0, "errorstat_CROSSSLOT:count=1"),
+    );
+    cache(
+        "errors.untracked",
+        Warning,
+        sound().later(0, "errorstat_ERRORSTATS_DISABLED:count=1"),
+    );
+
+    cache(
+        "settings.drift",
+        Warning,
+        sound().config(2, "cluster-node-timeout", "15000"),
+    );
+    cache(
+        "settings.acl_drift",
+        Critical,
+        sound().facts(2, |facts| facts.acl_digest = Some("d2".into())),
+    );
+    cache(
+        "settings.modules_drift",
+        Critical,
+        sound().facts(2, |facts| {
+            facts.modules.insert("bf".into(), 80_000);
+        }),
+    );
+    cache(
+        "settings.masterauth_missing",
+        Critical,
+        sound().config(2, "masterauth", ""),
+    );
+
+    cache(
+        "version.mixed",
+        Critical,
+        sound().info(3, "redis_version:8.8.2"),
+    );
+    cache(
+        "version.vendors",
+        Critical,
+        sound().info(3, "valkey_version:9.1.1"),
+    );
+    cache(
+        "version.vulnerable",
+        Critical,
+        sound().info(3, "redis_version:8.8.1"),
+    );
+    cache(
+        "version.old_patch",
+        Info,
+        sound()
+            .info(3, "redis_version:8.10.1")
+            .with(|survey| {
+                for n in 0..6 {
+                    *survey = Cluster::sound().info(n, "").survey();
+                }
+            })
+            .every(|facts| {
+                facts.info.0.insert("valkey_version".into(), "9.0.5".into());
+            }),
+    );
+
+    cache(
+        "security.open",
+        Critical,
+        sound().facts(0, |facts| facts.answers_without_password = Some(true)),
+    );
+    cache(
+        "security.default_user",
+        Info,
+        sound().facts(0, |facts| facts.users.push(user("default", false))),
+    );
+    cache(
+        "security.nopass_user",
+        Critical,
+        sound().facts(0, |facts| facts.users.push(user("old", true))),
+    );
+    cache(
+        "security.plaintext",
+        Warning,
+        sound().config(0, "port", "7000"),
+    );
+    cache(
+        "security.protected_mode_off",
+        Warning,
+        sound()
+            .facts(0, |facts| facts.answers_without_password = Some(true))
+            .config(0, "protected-mode", "no"),
+    );
+    cache(
+        "security.certificate",
+        Warning,
+        sound().facts(0, |facts| facts.certificate_days_left = Some(20)),
+    );
+    cache(
+        "security.unsafe_settings",
+        Warning,
+        sound().config(0, "enable-debug-command", "yes"),
+    );
+
+    let years_on = Options {
+        now_ms: NOW_MS + 15 * 365 * 86_400_000,
+        ..Options::default()
+    };
+    let valkey = sound().every(|facts| {
+        facts.info.0.insert("valkey_version".into(), "9.0.6".into());
+    });
+    all.push(("version.end_of_life", Warning, years_on, valkey));
+    all.push((
+        "persistence.none",
+        Critical,
+        options(Profile::Durable),
+        sound().info(0, "aof_enabled:0").config(0, "save", ""),
+    ));
+    all
+}
+
+fn user(name: &str, is_nopass: bool) -> AclUser {
+    AclUser {
+        name: name.into(),
+        is_on: true,
+        is_nopass,
+        passwords: 1,
+        rules: "~* &* +@all".into(),
+    }
+}
+
+#[test]
+fn a_sound_cluster_has_no_finding_and_nothing_skipped() {
+    for profile in [
+        Profile::Cache,
+        Profile::Session,
+        Profile::Durable,
+        Profile::Queue,
+    ] {
+        let verdict = judge(&sound().survey(), &options(profile));
+        assert_eq!(verdict, Verdict::default(), "{profile}");
+    }
+}
+
+#[test]
+fn every_fault_gives_its_code_as_grave_as_it_is() {
+    for (code, severity, options, cluster) in faults() {
+        let verdict = judge(&cluster.survey(), &options);
+        let found = found(&verdict, code);
+        assert!(
+            !found.is_empty(),
+            "{code} is not among {:?}",
+            codes_of(&verdict)
+        );
+        assert_eq!(found[0].severity, severity, "{code}: {found:?}");
+    }
+}
+
+#[test]
+fn every_code_has_a_fault_that_gives_it() {
+    let tested: BTreeSet<&str> = faults().iter().map(|(code, ..)| *code).collect();
+    let documented: BTreeSet<&str> = codes().map(|doc| doc.code).collect();
+    let untested: Vec<_> = documented.difference(&tested).collect();
+    assert!(untested.is_empty(), "{untested:?}");
+}
+
+#[test]
+fn findings_are_whole_sentences_with_evidence_and_a_next_step() {
+    for (code, _, options, cluster) in faults() {
+        for finding in judge(&cluster.survey(), &options).findings {
+            assert!(explain(&finding.code).is_some(), "{}", finding.code);
+            assert!(
+                !finding.summary.ends_with('.'),
+                "{code}: {}",
+                finding.summary
+            );
+            assert!(!finding.evidence.is_empty(), "{code}: {finding:?}");
+            assert!(!finding.next.is_empty(), "{code}: {finding:?}");
+        }
+    }
+}
+
+#[test]
+fn a_rule_gives_only_the_codes_of_its_group() {
+    for (_, _, options, cluster) in faults() {
+        let survey = cluster.survey();
+        let case = Case::new(&survey, &options);
+        for rule in RULES {
+            let mut notes = Notes::new(&options);
+            (rule.judge)(&case, &mut notes);
+            let verdict = notes.into_verdict(&case);
+            let given = verdict.findings.iter().map(|f| &f.code);
+            for code in given.chain(verdict.skipped.iter().map(|s| &s.code)) {
+                assert!(
+                    rule.codes.iter().any(|doc| doc.code == code),
+                    "{} gave {code}",
+                    rule.group
+                );
+            }
+        }
+    }
+}
+
+/// What a fresh cluster on one's own machine looks like: Redis 7.0.15 as Debian ships it.
+fn fresh_and_local() -> Cluster {
+    let plain = "redis_version:7.0.15\nuptime_in_seconds:4\nmaxmemory:0\nmem_fragmentation_ratio:9.5\n\
+                 allocator_frag_ratio:1.3\nallocator_frag_bytes:400000\nrepl_backlog_histlen:14\n\
+                 aof_enabled:0\nrdb_changes_since_last_save:0\nmaster_last_io_seconds_ago:9\n";
+    let cluster = (0..6).fold(sound(), |cluster, n| {
+        cluster.info(n, plain).host(n, "127.0.0.1")
+    });
+    let local = |n: usize| NodeAddr::new("127.0.0.1", 7001 + n as u16);
+    let cluster = (0..6).fold(cluster, |cluster, n| {
+        cluster.lines(n, |peer| {
+            peer.announced.ip = "127.0.0.1".into();
+            peer.announced.port = local(n).port;
+        })
+    });
+    cluster
+        .every(|facts| {
+            for (name, value) in [
+                ("port", "7001"),
+                ("tls-port", "0"),
+                ("requirepass", ""),
+                ("masterauth", ""),
+                ("appendonly", "no"),
+                ("latency-monitor-threshold", "0"),
+            ] {
+                facts.config.insert(name.into(), value.into());
+            }
+            facts.answers_without_password = Some(true);
+            facts.certificate_days_left = None;
+            facts.canary = None;
+            facts.is_deep = false;
+            facts.users = vec![user("default", true)];
+            if let Some(later) = &mut facts.later {
+                later
+                    .0
+                    .insert("total_commands_processed".into(), "1000040".into());
+            }
+        })
+        .with(|survey| {
+            for (n, node) in survey.nodes.iter_mut().enumerate() {
+                node.addr = local(n);
+            }
+            survey.seeds = vec![local(0)];
+        })
+}
+
+#[test]
+fn a_fresh_local_cluster_does_not_drown_the_reader() {
+    let verdict = judged(fresh_and_local());
+    assert_eq!(
+        codes_of(&verdict),
+        [
+            "memory.unlimited",
+            "version.vulnerable",
+            "loss.host",
+            "security.open"
+        ]
+    );
+    assert_eq!(Health::of(&verdict.findings), Health::Warning);
+    assert!(verdict.findings[1].evidence.contains("CVE-"));
+    assert!(
+        verdict
+            .findings
+            .iter()
+            .all(|f| matches!(f.subject, Subject::Cluster(_)))
+    );
+    let skipped: Vec<_> = verdict
+        .skipped
+        .iter()
+        .map(|s| (s.code.as_str(), s.reason.as_str()))
+        .collect();
+    assert!(
+        skipped.contains(&(
+            "slots.foreign_keys",
+            "not asked (--deep) (on 127.0.0.1:7001, 127.0.0.1:7002, 127.0.0.1:7003)"
+        )),
+        "{skipped:?}"
+    );
+    let few = "too few operations to judge: 120 in the sample, 100 are needed";
+    assert!(!skipped.contains(&("errors.failed", few)));
+}
+
+#[test]
+fn a_full_cache_that_evicts_is_no_warning_but_a_filling_one_is() {
+    let full = "maxmemory_policy:allkeys-lru\nused_memory:999000000\nused_memory_rss:999000000\n";
+    let filling = judged(sound().info(0, full));
+    assert_eq!(
+        found(&filling, "memory.high")[0].severity,
+        Severity::Warning
+    );
+    let evicting = sound().info(0, &format!("{full}evicted_keys:5\n"));
+    let verdict = judged(evicting.clone());
+    assert_eq!(found(&verdict, "memory.high")[0].severity, Severity::Info);
+    let verdict = judge(&evicting.survey(), &options(Profile::Session));
+    assert_eq!(
+        found(&verdict, "memory.high")[0].severity,
+        Severity::Critical
+    );
+}
+
+#[test]
+fn an_idle_replica_and_few_operations_are_no_fault() {
+    let idle = sound()
+        .info(3, "master_last_io_seconds_ago:10")
+        .later(0, "total_commands_processed:1000010\ntotal_error_replies:9")
+        .later(1, "total_commands_processed:1000010")
+        .later(2, "total_commands_processed:1000010");
+    let verdict = judged(idle);
+    assert_eq!(verdict.findings, []);
+    let reason = "too few operations to judge: 30 in the sample, 100 are needed";
+    assert!(
+        verdict
+            .skipped
+            .iter()
+            .any(|s| s.code == "errors.failed" && s.reason == reason)
+    );
+}
+
+#[test]
+fn one_sample_skips_the_rates_once_for_all() {
+    let once = sound().every(|facts| {
+        facts.later = None;
+        facts.not_read.push(NotRead {
+            probe: Probe::Sample,
+            why: "not asked (--sample 0s)".into(),
+        });
+    });
+    let verdict = judged(once);
+    assert_eq!(verdict.findings, []);
+    let failed: Vec<_> = verdict
+        .skipped
+        .iter()
+        .filter(|s| s.code == "errors.failed")
+        .collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].reason, "not asked (--sample 0s)");
+    assert_eq!(failed[0].subject, Subject::Cluster("shop".into()));
+}
+
+#[test]
+fn alike_findings_become_one_and_dead_nodes_stay_apart() {
+    let verdict = judged((0..6).fold(sound(), |c, n| c.info(n, "maxmemory:0")));
+    let unlimited = found(&verdict, "memory.unlimited");
+    assert_eq!(unlimited.len(), 1);
+    assert_eq!(unlimited[0].summary, "6 nodes: no memory limit is set");
+    assert!(unlimited[0].evidence.contains("10.0.0.6:7000"));
+    let dead = sound()
+        .silent(4, Silence::Timeout)
+        .silent(5, Silence::Timeout);
+    assert_eq!(found(&judged(dead), "node.down").len(), 2);
+}
+
+#[test]
+fn a_dispute_over_slots_names_both_sides_and_the_winner() {
+    // SETSLOT on node 4 only: it alone believes that node 1 has slot 0.
+    let cluster = sound()
+        .line(4, 0, |peer| peer.slots = slots(1, 5460))
+        .line(4, 1, |peer| peer.slots.insert(Slot::new(0).unwrap()));
+    let verdict = judged(cluster);
+    let [finding] = found(&verdict, "views.disagree")[..] else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(finding.summary, "the nodes do not agree on who owns 1 slot");
+    for part in [
+        "10.0.0.1:7000 (epoch 1): say",
+        "10.0.0.2:7000 (epoch 2): says 10.0.0.5:7000",
+        "10.0.0.2:7000 has the higher claim",
+    ] {
+        assert!(
+            finding.evidence.contains(part),
+            "{part}: {}",
+            finding.evidence
+        );
+    }
+    assert_eq!(
+        finding.next,
+        "ask the minority: redis-cli --tls -h 10.0.0.5 -p 7000 cluster nodes"
+    );
+}
+
+#[test]
+fn what_the_user_switched_off_is_neither_found_nor_skipped() {
+    let mut options = Options::default();
+    options.thresholds.set_severity("node.down", None).unwrap();
+    options
+        .thresholds
+        .set_severity("shard.no_replica", Some(Severity::Info))
+        .unwrap();
+    let verdict = judge(&sound().silent(4, Silence::Refused).survey(), &options);
+    assert!(found(&verdict, "node.down").is_empty());
+    assert_eq!(Health::of(&verdict.findings), Health::Ok);
+}
+
+#[test]
+fn loopback_and_addresses_open_to_others_differ() {
+    let verdict = judged(fresh_and_local());
+    assert_eq!(found(&verdict, "security.open")[0].severity, Severity::Info);
+    // Asked through a published port on loopback, but it sends clients elsewhere.
+    let published = fresh_and_local().lines(0, |peer| peer.announced.ip = "172.18.0.2".into());
+    let verdict = judged(published);
+    let open = found(&verdict, "security.open");
+    assert_eq!(
+        open.iter().map(|f| f.severity).max(),
+        Some(Severity::Warning)
+    );
+}
+
+#[test]
+fn a_distribution_that_backports_gives_one_warning() {
+    let verdict = judged((0..6).fold(sound(), |c, n| c.info(n, "redis_version:7.0.15")));
+    let about: Vec<_> = verdict
+        .findings
+        .iter()
+        .filter(|f| f.code.starts_with("version."))
+        .collect();
+    assert_eq!(about.len(), 1);
+    assert_eq!(about[0].severity, Severity::Warning);
+    assert!(about[0].next.contains("distribution"));
+    let managed = (0..6).fold(sound(), |c, n| {
+        c.info(n, "redis_version:7.2.4\nos:Amazon ElastiCache")
+    });
+    assert_eq!(
+        found(&judged(managed), "version.vulnerable")[0].severity,
+        Severity::Info
+    );
+}
+
+#[test]
+fn an_empty_survey_and_one_of_silence_do_no_harm() {
+    assert_eq!(
+        judge(&Survey::default(), &Options::default()),
+        Verdict::default()
+    );
+    let silent = (0..6).fold(sound(), |c, n| c.silent(n, Silence::Timeout));
+    let verdict = judged(silent);
+    assert_eq!(found(&verdict, "node.down").len(), 6);
+    assert_eq!(
+        addr(0).to_string(),
+        found(&verdict, "node.down")[0].subject.name()
+    );
+}

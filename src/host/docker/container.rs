@@ -1,0 +1,316 @@
+//! One node's container: how it is described to the engine, and what is put into it before it
+//! starts.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use bollard::body_full;
+use bollard::models::{
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig, Mount,
+    MountType, MountVolumeOptions, NetworkingConfig, PortBinding, RestartPolicy,
+    RestartPolicyNameEnum,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder,
+    UploadToContainerOptionsBuilder,
+};
+use futures_util::StreamExt;
+
+use super::image::Image;
+use super::{DockerError, Engine};
+use crate::host::node_conf;
+use crate::host::spec::{ClusterSpec, MadeBy, NodeSpec};
+use crate::host::tarball::{Owner, Tarball, first_file};
+
+/// How long a server may take to shut down: it waits up to 10 s for its replicas
+/// (`shutdown-timeout`, 7.0) and then writes to disk, while Docker kills after 10 s by default.
+const STOP_SECONDS: i64 = 30;
+/// `/etc/passwd` is a few KiB; what is larger is none.
+const PASSWD_LIMIT: usize = 1 << 20;
+
+/// Creates the container of a node, which does not run yet.
+pub(super) async fn create(
+    engine: &Engine,
+    spec: &ClusterSpec,
+    node: &NodeSpec,
+    image: &Image,
+    ip: Ipv4Addr,
+) -> Result<(), DockerError> {
+    let name = spec.container_name(node);
+    let options = CreateContainerOptionsBuilder::new().name(&name).build();
+    let body = describe(spec, node, image, ip);
+    let asked = engine.docker.create_container(Some(options), body);
+    match engine.ask(format!("create container {name}"), asked).await {
+        Ok(_) => Ok(()),
+        Err(DockerError::Refused { status: 409, .. }) => Err(DockerError::NameTaken {
+            kind: "container",
+            name,
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+fn describe(
+    spec: &ClusterSpec,
+    node: &NodeSpec,
+    image: &Image,
+    ip: Ipv4Addr,
+) -> ContainerCreateBody {
+    let inside = format!("{}/tcp", node.port);
+    let command = image.server.iter().cloned();
+    ContainerCreateBody {
+        hostname: Some(node.name.clone()),
+        image: Some(image.name.clone()),
+        cmd: Some(command.chain([node_conf::CONF.to_owned()]).collect()),
+        exposed_ports: Some(vec![inside]),
+        labels: Some(labels(spec, node)),
+        healthcheck: Some(health(node)),
+        stop_timeout: Some(STOP_SECONDS),
+        host_config: Some(host_config(spec, node)),
+        networking_config: Some(networking(spec, node, ip)),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// Ours, and those by which `docker compose -p NAME ps|down` knows a project without its file.
+/// Compose shows only what carries a hash of its description, whatever it is.
+fn labels(spec: &ClusterSpec, node: &NodeSpec) -> HashMap<String, String> {
+    let mut labels = spec.node_labels(node, MadeBy::Create);
+    for (name, value) in [
+        ("project", spec.name.as_str()),
+        ("service", node.name.as_str()),
+        ("container-number", "1"),
+        ("oneoff", "False"),
+        ("config-hash", "goodcache"),
+    ] {
+        labels.insert(format!("com.docker.compose.{name}"), value.to_owned());
+    }
+    labels.into_iter().collect()
+}
+
+fn health(node: &NodeSpec) -> HealthConfig {
+    let seconds = |n: i64| Some(n * 1_000_000_000);
+    HealthConfig {
+        test: Some(vec![
+            "CMD-SHELL".to_owned(),
+            node_conf::health_command(node.port, false),
+        ]),
+        interval: seconds(5),
+        timeout: seconds(3),
+        retries: Some(3),
+        start_period: seconds(10),
+        ..HealthConfig::default()
+    }
+}
+
+fn host_config(spec: &ClusterSpec, node: &NodeSpec) -> HostConfig {
+    let binding = PortBinding {
+        host_ip: Some(spec.bind.to_string()),
+        host_port: Some(node.port.to_string()),
+    };
+    let volume_labels = spec
+        .node_labels(node, MadeBy::Create)
+        .into_iter()
+        .chain([
+            ("com.docker.compose.project".to_owned(), spec.name.clone()),
+            ("com.docker.compose.volume".to_owned(), node.name.clone()),
+        ])
+        .collect();
+    HostConfig {
+        port_bindings: Some(HashMap::from([(
+            format!("{}/tcp", node.port),
+            Some(vec![binding]),
+        )])),
+        // The engine makes the volume together with the container, so none is left without one.
+        mounts: Some(vec![Mount {
+            target: Some("/data".to_owned()),
+            source: Some(spec.volume_name(node)),
+            typ: Some(MountType::VOLUME),
+            volume_options: Some(MountVolumeOptions {
+                labels: Some(volume_labels),
+                ..MountVolumeOptions::default()
+            }),
+            ..Mount::default()
+        }]),
+        network_mode: Some(spec.network_name()),
+        restart_policy: Some(restart_policy(spec)),
+        ..HostConfig::default()
+    }
+}
+
+/// A node comes back after a reboot or a crash, but not after it was stopped or killed on purpose.
+/// Without an append-only file it must not: a master that is back before its replica is promoted
+/// comes back empty, and has its replica throw its copy away.
+fn restart_policy(spec: &ClusterSpec) -> RestartPolicy {
+    let name = if spec.is_aof {
+        RestartPolicyNameEnum::UNLESS_STOPPED
+    } else {
+        RestartPolicyNameEnum::NO
+    };
+    RestartPolicy {
+        name: Some(name),
+        ..RestartPolicy::default()
+    }
+}
+
+fn networking(spec: &ClusterSpec, node: &NodeSpec, ip: Ipv4Addr) -> NetworkingConfig {
+    let endpoint = EndpointSettings {
+        aliases: Some(vec![node.name.clone()]),
+        ipam_config: Some(EndpointIpamConfig {
+            ipv4_address: Some(ip.to_string()),
+            ..EndpointIpamConfig::default()
+        }),
+        ..EndpointSettings::default()
+    };
+    NetworkingConfig {
+        endpoints_config: Some(HashMap::from([(spec.network_name(), endpoint)])),
+    }
+}
+
+/// Puts the configuration into a container that was never started: files that only the server's
+/// user may read, so that neither `docker inspect` nor the process list shows the password.
+pub(super) async fn furnish(
+    engine: &Engine,
+    spec: &ClusterSpec,
+    node: &NodeSpec,
+    image: &Image,
+    password: Option<&str>,
+) -> Result<(), DockerError> {
+    let container = spec.container_name(node);
+    let owner = owner(engine, &container, image).await?;
+    let conf = node_conf::file(spec, node, password);
+    let archive = Tarball::default()
+        .folder(&format!("{}/", node_conf::FOLDER), owner)
+        .file(node_conf::CONF, owner, conf.as_bytes())
+        .file(
+            node_conf::PASSWORD,
+            owner,
+            password.unwrap_or_default().as_bytes(),
+        )
+        .finish();
+    let options = UploadToContainerOptionsBuilder::new().path("/").build();
+    let asked =
+        engine
+            .docker
+            .upload_to_container(&container, Some(options), body_full(archive.into()));
+    engine
+        .ask(format!("put the configuration into {container}"), asked)
+        .await
+}
+
+/// Whom the server runs as: the image's user when it names one; else the entrypoint starts as root
+/// and changes to `redis` or `valkey`. Root itself reads any file.
+async fn owner(engine: &Engine, container: &str, image: &Image) -> Result<Owner, DockerError> {
+    if let Some(owner) = numeric(&image.user) {
+        return Ok(owner);
+    }
+    let passwd = read(engine, container, "/etc/passwd").await?;
+    let user = image.user.split(':').next().unwrap_or_default();
+    Ok(match user {
+        "" => in_passwd(&passwd, &["redis", "valkey"]),
+        user => in_passwd(&passwd, &[user]),
+    })
+}
+
+/// `999` or `999:1000`.
+fn numeric(user: &str) -> Option<Owner> {
+    let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
+    Some(Owner {
+        uid: uid.parse().ok()?,
+        gid: gid.parse().ok()?,
+    })
+}
+
+fn in_passwd(passwd: &str, names: &[&str]) -> Owner {
+    let entry = |line: &str| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let is_one = fields.first().is_some_and(|name| names.contains(name));
+        is_one
+            .then(|| numeric(&format!("{}:{}", fields.get(2)?, fields.get(3)?)))
+            .flatten()
+    };
+    passwd.lines().find_map(entry).unwrap_or_default()
+}
+
+/// A small text file of a container; empty when there is none.
+async fn read(engine: &Engine, container: &str, path: &str) -> Result<String, DockerError> {
+    let options = DownloadFromContainerOptionsBuilder::new()
+        .path(path)
+        .build();
+    let mut pieces = engine
+        .docker
+        .download_from_container(container, Some(options));
+    let collect = async {
+        let mut archive = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            archive.extend_from_slice(&piece?);
+            if archive.len() > PASSWD_LIMIT {
+                break;
+            }
+        }
+        Ok(archive)
+    };
+    let what = format!("read {path} in {container}");
+    match engine.ask(what, collect).await {
+        Ok(archive) => {
+            let content = first_file(&archive).unwrap_or_default();
+            Ok(String::from_utf8_lossy(content).into_owned())
+        }
+        Err(error) if error.is_not_found() => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(server: Option<&str>) -> ContainerCreateBody {
+        let spec = ClusterSpec::new("shop", "redis:7", 2, 7001);
+        let image = Image {
+            name: "redis:7".into(),
+            user: String::new(),
+            server: server.map(Into::into),
+        };
+        describe(&spec, &spec.nodes[1], &image, Ipv4Addr::new(10, 0, 0, 3))
+    }
+
+    #[test]
+    fn the_port_inside_is_the_port_outside_and_on_loopback() {
+        let bindings = described(None).host_config.unwrap().port_bindings.unwrap();
+        let binding = &bindings["7002/tcp"].as_ref().unwrap()[0];
+        assert_eq!(binding.host_ip.as_deref(), Some("127.0.0.1"));
+        assert_eq!(binding.host_port.as_deref(), Some("7002"));
+        assert_eq!(bindings.len(), 1, "the bus port is not published");
+    }
+
+    #[test]
+    fn an_entrypoint_gets_the_file_alone() {
+        assert_eq!(described(None).cmd.unwrap(), [node_conf::CONF]);
+        assert_eq!(
+            described(Some("valkey-server")).cmd.unwrap(),
+            ["valkey-server", node_conf::CONF]
+        );
+    }
+
+    #[test]
+    fn without_an_append_only_file_a_crashed_node_stays_down() {
+        let mut spec = ClusterSpec::new("shop", "redis:7", 1, 7001);
+        let policy = |spec: &ClusterSpec| restart_policy(spec).name.unwrap();
+        assert_eq!(policy(&spec), RestartPolicyNameEnum::UNLESS_STOPPED);
+        spec.is_aof = false;
+        assert_eq!(policy(&spec), RestartPolicyNameEnum::NO);
+    }
+
+    #[test]
+    fn who_owns_the_files() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nredis:x:999:1000::/data:/bin/sh\n";
+        let owner = |uid, gid| Owner { uid, gid };
+        assert_eq!(in_passwd(passwd, &["redis", "valkey"]), owner(999, 1000));
+        assert_eq!(in_passwd("nonsense", &["redis"]), owner(0, 0));
+        assert_eq!(numeric("1001"), Some(owner(1001, 0)));
+        assert_eq!(numeric("1001:7"), Some(owner(1001, 7)));
+        assert_eq!(numeric("redis"), None);
+        assert_eq!(numeric(""), None);
+    }
+}

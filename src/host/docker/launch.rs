@@ -1,0 +1,278 @@
+//! How nodes come to run: everything that may be in the way is asked first, then the network, the
+//! containers, and last a PING that each node answers.
+//!
+//! What is there already is kept, so a launch that was killed at any step is finished by the next
+//! one. Joining the nodes is not done here.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::found::{Found, FoundNode, find};
+use super::image::{self, Image};
+use super::{DockerError, Engine, TakenPort, container, network, ports};
+use crate::host::spec::{ClusterSpec, Labels, NodeSpec};
+use crate::model::{Event, Events, NodeAddr};
+
+/// How long a started server may take to answer its first PING.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is asked.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How much of a log goes into an error.
+const LOG_LINES: usize = 8;
+
+/// A node that runs and answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningNode {
+    /// Its name in the cluster.
+    pub name: String,
+    /// Its container.
+    pub container: String,
+    /// Its address on the cluster's network: what the others must MEET.
+    pub ip: IpAddr,
+    /// Its port, inside and outside.
+    pub port: u16,
+    /// Where this program reaches it: the published port.
+    pub addr: NodeAddr,
+    /// Its zone.
+    pub zone: Option<String>,
+}
+
+/// Has every node of the description run and answer. The password goes into a file of each
+/// container that is new; those that are there keep theirs.
+///
+/// Fails with nothing made when the description, the engine, the image, a name or a port is in the
+/// way. What a later failure leaves behind is labelled, and [`super::remove`] takes it away.
+pub async fn launch(
+    engine: &Engine,
+    spec: &ClusterSpec,
+    password: Option<&str>,
+    events: &Events,
+) -> Result<Vec<RunningNode>, DockerError> {
+    spec.validate()?;
+    if engine.remote_host().is_some() && spec.bind.is_loopback() {
+        return Err(DockerError::Remote {
+            at: engine.describe(),
+        });
+    }
+    let found = find(engine, &spec.name).await?;
+    check_same(spec, &found)?;
+    check_volumes(engine, spec).await?;
+    let idle: Vec<u16> = spec
+        .nodes
+        .iter()
+        .filter(|node| !known(&found, node).is_some_and(|node| node.is_running))
+        .map(|node| node.port)
+        .collect();
+    ports::check_free(engine, spec.bind, &idle).await?;
+    let image = image::ensure(engine, &spec.image, events).await?;
+
+    events.begin(format!("starting {} containers", spec.nodes.len()));
+    let subnet = network::ensure(engine, spec).await?;
+    let addresses = subnet.addresses(spec.nodes.len())?;
+    let made = spec.nodes.iter().zip(addresses).map(|(node, ip)| {
+        let site = Site { engine, spec, node };
+        site.bring_up(known(&found, node), &image, ip, password)
+    });
+    let nodes = try_join_all(made).await?;
+    await_answers(engine, spec, &nodes, events).await?;
+    events.done(format!("{} containers run and answer", nodes.len()));
+    Ok(nodes)
+}
+
+fn known<'a>(found: &'a Found, node: &NodeSpec) -> Option<&'a FoundNode> {
+    found.nodes.iter().find(|there| there.name == node.name)
+}
+
+/// What is there under the name must be a part of what is described.
+fn check_same(spec: &ClusterSpec, found: &Found) -> Result<(), DockerError> {
+    if found.is_made_by_compose() {
+        return Err(DockerError::MadeByCompose(spec.name.clone()));
+    }
+    let difference = found.nodes.iter().find_map(|there| {
+        let Some(node) = spec.nodes.iter().find(|node| node.name == there.name) else {
+            return Some(format!("it has a node {} as well", there.name));
+        };
+        if node.port != there.port {
+            return Some(format!(
+                "its node {} is on port {}, not {}",
+                node.name, there.port, node.port
+            ));
+        }
+        (there.image != spec.image).then(|| {
+            format!(
+                "its node {} runs image {}, not {}",
+                node.name, there.image, spec.image
+            )
+        })
+    });
+    match difference {
+        Some(difference) => Err(DockerError::Different {
+            name: spec.name.clone(),
+            difference,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The engine would silently mount any volume that has the name.
+async fn check_volumes(engine: &Engine, spec: &ClusterSpec) -> Result<(), DockerError> {
+    let check = |node| async move {
+        let name = spec.volume_name(node);
+        let asked = engine.docker.inspect_volume(&name);
+        match engine.ask(format!("look at volume {name}"), asked).await {
+            Ok(volume) if volume.labels.get(Labels::CLUSTER) == Some(&spec.name) => Ok(()),
+            Ok(_) => Err(DockerError::NameTaken {
+                kind: "volume",
+                name,
+            }),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
+    };
+    try_join_all(spec.nodes.iter().map(check)).await.map(|_| ())
+}
+
+/// One node's place in the making.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    engine: &'a Engine,
+    spec: &'a ClusterSpec,
+    node: &'a NodeSpec,
+}
+
+impl Site<'_> {
+    async fn bring_up(
+        self,
+        there: Option<&FoundNode>,
+        image: &Image,
+        ip: Ipv4Addr,
+        password: Option<&str>,
+    ) -> Result<RunningNode, DockerError> {
+        let Site { engine, spec, node } = self;
+        if there.is_none() {
+            container::create(engine, spec, node, image, ip).await?;
+        }
+        // One that was made and never started may lack its files: the last run was killed between.
+        if there.is_none_or(|there| there.is_new) {
+            container::furnish(engine, spec, node, image, password).await?;
+        }
+        if !there.is_some_and(|there| there.is_running) {
+            start(engine, &spec.container_name(node), node.port).await?;
+        }
+        Ok(RunningNode {
+            name: node.name.clone(),
+            container: spec.container_name(node),
+            ip: there.and_then(|there| there.ip).unwrap_or(ip.into()),
+            port: node.port,
+            addr: NodeAddr::new(reachable_host(engine, spec.bind), node.port),
+            zone: node.zone.clone(),
+        })
+    }
+}
+
+/// Starts a container; a port that somebody took since it was looked at is said to be taken.
+pub(super) async fn start(engine: &Engine, name: &str, port: u16) -> Result<(), DockerError> {
+    let asked = engine.docker.start_container(name, None);
+    match engine.ask(format!("start container {name}"), asked).await {
+        Err(DockerError::Refused { message, .. }) if is_about_a_port(&message) => {
+            Err(DockerError::PortsTaken(vec![TakenPort { port, by: None }]))
+        }
+        other => other,
+    }
+}
+
+fn is_about_a_port(message: &str) -> bool {
+    message.contains("port is already allocated") || message.contains("address already in use")
+}
+
+/// Where this program finds a port that is published on that address of the engine's machine.
+pub(super) fn reachable_host(engine: &Engine, bind: IpAddr) -> String {
+    match (engine.remote_host(), bind) {
+        (Some(host), bind) if bind.is_unspecified() => host,
+        (None, IpAddr::V4(bind)) if bind.is_unspecified() => "127.0.0.1".to_owned(),
+        (None, IpAddr::V6(bind)) if bind.is_unspecified() => "::1".to_owned(),
+        (_, bind) => bind.to_string(),
+    }
+}
+
+async fn await_answers(
+    engine: &Engine,
+    spec: &ClusterSpec,
+    nodes: &[RunningNode],
+    events: &Events,
+) -> Result<(), DockerError> {
+    let all = spec.nodes.len() as u64;
+    let answered = std::sync::atomic::AtomicU64::new(0);
+    let waits = nodes.iter().map(|node| async {
+        let outcome = await_answer(engine, node).await;
+        if outcome.is_ok() {
+            let count = answered.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+            events.tell(Event::Progress(count, all));
+        }
+        outcome
+    });
+    join_all(waits).await.into_iter().collect()
+}
+
+/// A published port accepts connections before the server does, so only a reply counts; any reply.
+async fn await_answer(engine: &Engine, node: &RunningNode) -> Result<(), DockerError> {
+    let deadline = Instant::now() + START_PATIENCE;
+    while Instant::now() < deadline {
+        if timeout(Duration::from_secs(1), replies(&node.addr))
+            .await
+            .unwrap_or(false)
+        {
+            return Ok(());
+        }
+        check_alive(engine, &node.container).await?;
+        sleep(PAUSE).await;
+    }
+    Err(DockerError::Mute {
+        container: node.container.clone(),
+        addr: node.addr.to_string(),
+        seconds: START_PATIENCE.as_secs(),
+        log: log_of(engine, &node.container).await,
+    })
+}
+
+async fn replies(addr: &NodeAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect((addr.host.as_str(), addr.port)).await else {
+        return false;
+    };
+    let mut first = [0u8; 1];
+    stream.write_all(b"PING\r\n").await.is_ok()
+        && stream.read_exact(&mut first).await.is_ok()
+        && matches!(first[0], b'+' | b'-')
+}
+
+/// Fails when the container ended, or is being restarted because it ended.
+async fn check_alive(engine: &Engine, container: &str) -> Result<(), DockerError> {
+    let asked = engine.docker.inspect_container(container, None);
+    let inspected = engine.ask(format!("look at {container}"), asked).await?;
+    let state = inspected.state.unwrap_or_default();
+    let ended = state.running != Some(true) || state.restarting == Some(true);
+    if !ended && inspected.restart_count.unwrap_or(0) == 0 {
+        return Ok(());
+    }
+    // A server that cannot live with its settings would be restarted for ever.
+    let asked = engine.docker.stop_container(container, None);
+    let _ = engine.ask(format!("stop {container}"), asked).await;
+    Err(DockerError::Died {
+        container: container.to_owned(),
+        exit_code: state.exit_code.unwrap_or(-1),
+        log: log_of(engine, container).await,
+    })
+}
+
+/// The log is an ornament of another error: when it cannot be read, that error goes without.
+async fn log_of(engine: &Engine, container: &str) -> Vec<String> {
+    engine
+        .last_log_lines(container, LOG_LINES)
+        .await
+        .unwrap_or_default()
+}

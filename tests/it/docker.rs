@@ -1,0 +1,186 @@
+//! Nodes in containers, on the real engine: each test makes a project of its own, on ports that were
+//! free, and takes it away again whatever happens.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use goodcache::host::context::Target;
+use goodcache::host::docker::{
+    Absence, DockerError, Engine, find, launch, node_map, remove, start_stopped,
+};
+use goodcache::host::{ClusterSpec, Labels};
+use goodcache::model::{Event, Events};
+
+const IMAGE: &str = "goodcache-test/redis:local";
+const PASSWORD: &str = "s3cret \"quoted\" \\ pass";
+
+/// A project of one test. Removed when dropped, with the docker command, so that what this crate
+/// fails to remove does not stay.
+struct Project {
+    spec: ClusterSpec,
+}
+
+impl Project {
+    /// With the image made first: without an engine there is nothing to test.
+    fn new(test: &str, nodes: u16) -> Project {
+        let made = Command::new("sh").arg("tests/image.sh").output().unwrap();
+        assert!(
+            made.status.success(),
+            "these tests need a Docker Engine: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let name = format!("gct-{test}-{}", std::process::id());
+        let mut spec = ClusterSpec::new(&name, IMAGE, nodes, 7001);
+        for (node, port) in spec.nodes.iter_mut().zip(free_ports(nodes)) {
+            node.port = port;
+        }
+        Project { spec }
+    }
+
+    fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    fn label(&self) -> String {
+        format!("label={}={}", Labels::CLUSTER, self.name())
+    }
+
+    /// Everything on the engine that carries this project's label.
+    fn leftovers(&self) -> Vec<String> {
+        let label = self.label();
+        let lists = [
+            docker(&["ps", "-aq", "--filter", &label]),
+            docker(&["volume", "ls", "-q", "--filter", &label]),
+            docker(&["network", "ls", "-q", "--filter", &label]),
+        ];
+        let ids = lists.iter().flat_map(|list| list.lines());
+        ids.map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        let label = self.label();
+        for (list, rm) in [
+            (vec!["ps", "-aq"], vec!["rm", "-fv"]),
+            (vec!["volume", "ls", "-q"], vec!["volume", "rm", "-f"]),
+            (vec!["network", "ls", "-q"], vec!["network", "rm"]),
+        ] {
+            let mut list = list;
+            list.extend(["--filter", &label]);
+            for id in docker(&list).lines() {
+                let mut rm = rm.clone();
+                rm.push(id);
+                run("docker", &rm);
+            }
+        }
+    }
+}
+
+/// Ports that are free now, below the range of outgoing connections, as are their bus ports.
+fn free_ports(count: u16) -> Vec<u16> {
+    let start = 10_000 + (std::process::id() as u16).wrapping_mul(37) % 11_000;
+    let ports: Vec<u16> = (start..22_000)
+        .chain(10_000..start)
+        .filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+        .take(usize::from(count))
+        .collect();
+    assert_eq!(ports.len(), usize::from(count));
+    ports
+}
+
+fn run(program: &str, args: &[&str]) -> Output {
+    Command::new(program).args(args).output().unwrap()
+}
+
+/// What a docker command says; it must succeed.
+fn docker(args: &[&str]) -> String {
+    let output = run("docker", args);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "docker {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+/// What redis-cli says of a node's published port.
+fn redis(port: u16, password: Option<&str>, args: &[&str]) -> String {
+    let mut command = Command::new("redis-cli");
+    command.args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+    if let Some(password) = password {
+        command.env("REDISCLI_AUTH", password);
+    }
+    let output = command.args(args).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Waits until it holds; fails with what it last said.
+fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        match look() {
+            Ok(value) => return value,
+            Err(last) => assert!(Instant::now() < end, "{what}: {last}"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[tokio::test]
+async fn nodes_are_launched_found_started_again_and_removed() {
+    let project = Project::new("life", 3);
+    let engine = Engine::connect().await.unwrap();
+    let nodes = launch(&engine, &project.spec, None, &Events::ignored())
+        .await
+        .unwrap();
+
+    assert_eq!(nodes.len(), 3);
+    for node in &nodes {
+        assert_eq!(redis(node.port, None, &["ping"]).trim(), "PONG");
+        let config = redis(node.port, None, &["config", "get", "appendonly"]);
+        assert!(config.contains("yes"), "{config}");
+        let user = docker(&[
+            "exec",
+            &node.container,
+            "stat",
+            "-c",
+            "%U %a",
+            "/etc/goodcache/node.conf",
+        ]);
+        assert_eq!(user.trim(), "redis 600");
+    }
+    // What a killed run would do: the same again, on what is there.
+    let again = launch(&engine, &project.spec, None, &Events::ignored())
+        .await
+        .unwrap();
+    assert_eq!(again, nodes);
+
+    let victim = &nodes[1];
+    docker(&["stop", "-t", "5", &victim.container]);
+    let found = find(&engine, project.name()).await.unwrap();
+    let running: Vec<bool> = found.nodes.iter().map(|node| node.is_running).collect();
+    assert_eq!(running, [true, false, true]);
+    let started = start_stopped(&engine, project.name()).await.unwrap();
+    assert_eq!(started, [victim.container.clone()]);
+    let found = find(&engine, project.name()).await.unwrap();
+    assert_eq!(found.nodes[1].ip, Some(victim.ip), "the address stays");
+    assert_eq!(found.nodes[1].addr.as_ref(), Some(&victim.addr));
+
+    let removed = remove(&engine, project.name()).await.unwrap();
+    assert_eq!(
+        (
+            removed.containers.len(),
+            removed.volumes.len(),
+            removed.networks.len()
+        ),
+        (3, 3, 1)
+    );
+    assert_eq!(project.leftovers(), Vec::<String>::new());
+    assert!(find(&engine, project.name()).await.unwrap().is_empty());
+}
