@@ -15,6 +15,7 @@ use super::exit::Failure;
 use super::nearest::nearest;
 use super::seed::Seed;
 use super::values;
+use crate::cluster::TlsSettings;
 use crate::model::{NodeAddr, Severity};
 
 /// A settings file that was read.
@@ -85,6 +86,22 @@ pub struct Tls {
     pub sni: Option<String>,
     /// Whether any certificate is accepted.
     pub insecure: bool,
+}
+
+impl From<&TlsSettings> for Tls {
+    fn from(tls: &TlsSettings) -> Tls {
+        let whole = |path: &Option<PathBuf>| {
+            let path = path.as_ref()?;
+            Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        };
+        Tls {
+            ca: whole(&tls.ca),
+            cert: whole(&tls.cert),
+            key: whole(&tls.key),
+            sni: tls.sni.clone(),
+            insecure: tls.is_insecure,
+        }
+    }
 }
 
 /// One shard of an explicit layout.
@@ -203,7 +220,10 @@ impl ConfigFile {
         let config = if text.trim().is_empty() {
             Config::default()
         } else {
-            serde_yaml::from_str(&text).map_err(|error| fail(explain(&error)))?
+            // Read as a plain value first: only so are the doubles in a map of names seen.
+            serde_yaml::from_str::<serde_yaml::Value>(&text)
+                .and_then(|_| serde_yaml::from_str(&text))
+                .map_err(|error| fail(explain(&error)))?
         };
         verify(&config, codes).map_err(fail)?;
         Ok(ConfigFile {
@@ -227,28 +247,32 @@ fn verify(config: &Config, codes: &[&str]) -> Result<(), String> {
     for name in names() {
         values::cluster_name(name).map_err(|why| format!("clusters.{name}: {why}"))?;
     }
-    if let Some(default) = config.default.as_deref() {
-        if !config.clusters.contains_key(default) {
-            return Err(unknown("default names the cluster", default, names()));
-        }
+    if let Some(default) = config.default.as_deref()
+        && !config.clusters.contains_key(default)
+    {
+        return Err(unknown("default names the cluster", default, names()));
     }
     for (code, threshold) in &config.check.thresholds {
         if !codes.contains(&code.as_str()) {
-            return Err(unknown(
-                "check.thresholds: unknown code",
-                code,
-                codes.iter().copied(),
-            ));
+            let what = "check.thresholds: unknown code";
+            return Err(unknown(what, code, codes.iter().copied()));
         }
-        if let (Some(warning), Some(critical)) = (threshold.warning, threshold.critical) {
-            if !(warning.is_finite() && critical.is_finite() && warning <= critical) {
-                return Err(format!(
-                    "check.thresholds.{code}: warning ({warning}) must not lie above critical ({critical})"
-                ));
-            }
-        }
+        verify_limits(threshold).map_err(|why| format!("check.thresholds.{code}: {why}"))?;
     }
     Ok(())
+}
+
+fn verify_limits(threshold: &Threshold) -> Result<(), String> {
+    let limits = [threshold.warning, threshold.critical];
+    if limits.iter().flatten().any(|limit| !limit.is_finite()) {
+        return Err("a limit must be a number".to_string());
+    }
+    match limits {
+        [Some(warning), Some(critical)] if warning > critical => Err(format!(
+            "warning ({warning}) must not lie above critical ({critical})"
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn unknown<'a>(what: &str, word: &'a str, known: impl Iterator<Item = &'a str>) -> String {
@@ -409,11 +433,16 @@ check:
                 &["must not lie above"],
             ),
             (
+                "check: {thresholds: {replica.lag: {warning: .nan}}}\n",
+                &["replica.lag", "must be a number"],
+            ),
+            (
                 "check: {thresholds: {replica.lag: {severity: bad}}}\n",
                 &["bad", "line 1"],
             ),
             ("a: [\n", &["line"]),
-            ("default: a\ndefault: b\n", &["duplicate", "line 2"]),
+            ("default: a\ndefault: b\n", &["duplicate", "default"]),
+            ("clusters: {a: {}, a: {}}\n", &["duplicate", "a"]),
         ] {
             let error = read(text).unwrap_err();
             assert_eq!(error.exit, super::super::exit::Exit::Usage);

@@ -75,16 +75,6 @@ impl Environment {
         Ok(Environment(kept))
     }
 
-    /// One made of pairs, for tests.
-    pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Environment {
-        Environment(
-            pairs
-                .into_iter()
-                .map(|(k, v)| (k.into(), v.into()))
-                .collect(),
-        )
-    }
-
     /// The variable's value, unless it is empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
@@ -102,6 +92,23 @@ impl Environment {
                 Some(known) => format!("the variable {name} sets nothing; did you mean {known}?"),
                 None => format!("the variable {name} sets nothing"),
             })
+            .collect()
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Environment {
+        Environment(pairs.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+impl Environment {
+    /// One made of literals.
+    pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Environment {
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
             .collect()
     }
 }

@@ -131,6 +131,16 @@ pub fn answer(text: &str) -> anyhow::Result<()> {
     write_answer(&mut io::stdout().lock(), text)
 }
 
+/// Prints what clap has to say: help and version on stdout, errors on stderr.
+pub fn clap(told: &clap::Error) -> Exit {
+    // A reader that has gone, or a closed stderr, changes nothing.
+    let _ = told.print();
+    match told.exit_code() {
+        0 => Exit::Good,
+        _ => Exit::Usage,
+    }
+}
+
 fn write_answer(out: &mut impl Write, text: &str) -> anyhow::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,20 +1,132 @@
-//! The terminal: arguments, settings, and how the program ends.
+//! The terminal: arguments, settings, prompts, progress, exit codes. Each subcommand is a file of
+//! glue here: settings, survey, decision, consent, change, report, text, exit code.
 
 pub mod config;
 pub mod environment;
 pub mod exit;
+pub mod generate;
 pub mod nearest;
 pub mod options;
+pub mod password;
 pub mod profile;
 pub mod progress;
 pub mod screen;
 pub mod seed;
+pub mod settings;
 pub mod signal;
 pub mod values;
 
+mod check;
+mod create;
+mod destroy;
+mod reach;
+mod saved;
+
+use std::ffi::OsString;
+use std::future::Future;
 use std::process::ExitCode;
+
+use environment::Environment;
+use exit::{Exit, Failure};
+use options::{Cli, Command};
+use screen::Screen;
+use settings::{CheckSettings, CreateSettings, Layers, Row, Settings, Surroundings, Target};
+use signal::{Ended, until_signal};
+
+use crate::health;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    run(&arguments)
+        .unwrap_or_else(|failure| exit::report(&failure))
+        .into()
+}
+
+fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
+    options::refuse_password_flags(arguments)?;
+    let cli = match options::parse(arguments) {
+        Ok(cli) => cli,
+        Err(told) => return Ok(exit::clap(&told)),
+    };
+    match &cli.command {
+        Command::Generate(args) => {
+            let (exit, told) = generate::run(args)?;
+            exit::answer(&told)?;
+            Ok(exit)
+        }
+        Command::Check(args) => {
+            let layers = layers(&cli, &CheckSettings::target(args))?;
+            let settings = Settings::resolve(&layers, &cli.shared, &args.zones)?;
+            let check = CheckSettings::resolve(&layers, args)?;
+            let screen = screen(&settings, check.rows());
+            block_on(stoppable(check::run(&settings, &check, &screen)))
+        }
+        Command::Create(args) => {
+            let layers = layers(&cli, &CreateSettings::target(args))?;
+            let settings = Settings::resolve(&layers, &cli.shared, &args.zones)?;
+            let has_nodes = !settings.nodes.value.is_empty();
+            let create = CreateSettings::resolve(&layers, args, has_nodes)?;
+            let screen = screen(&settings, create.rows());
+            // It stops by itself, for it has something to put right first.
+            block_on(create::run(&layers, &settings, &create, &screen))
+        }
+        Command::Destroy(args) => {
+            let environment = Environment::of_process()?;
+            let screen = Screen::new(
+                cli.shared.color.unwrap_or(options::Color::Auto),
+                cli.shared.verbose,
+                cli.shared.quiet,
+            );
+            block_on(stoppable(destroy::run(&environment, args, &screen)))
+        }
+    }
+}
+
+fn layers(cli: &Cli, target: &Target) -> Result<Layers, Failure> {
+    let around = Surroundings {
+        environment: Environment::of_process()?,
+        folder: std::env::current_dir().map_err(|error| Failure::new(Exit::Failed, error))?,
+        codes: health::codes().map(|doc| doc.code).collect(),
+    };
+    Layers::find(&cli.shared, target, &around)
+}
+
+/// The screen, with what the settings have to tell told.
+fn screen(settings: &Settings, more: Vec<Row>) -> Screen {
+    let screen = Screen::new(settings.color.value, settings.is_verbose, settings.is_quiet);
+    for notice in &settings.notices {
+        screen.say(&format!("goodcache: {notice}"));
+    }
+    if settings.is_verbose {
+        let rows: Vec<Row> = settings.rows().into_iter().chain(more).collect();
+        screen.detail(settings::rows_text(&rows).trim_end());
+    }
+    screen
+}
+
+fn block_on(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, error))?
+        .block_on(command)
+}
+
+/// A command that changes nothing is simply dropped by a signal.
+async fn stoppable(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    match until_signal(command).await {
+        Ok(Ended::Done(outcome)) => outcome,
+        Ok(Ended::Stopped(number)) => Ok(stopped(number)),
+        Err(error) => Err(Failure::new(Exit::Failed, error)),
+    }
+}
+
+/// How a run that was stopped by that signal exits.
+fn stopped(number: i32) -> Exit {
+    match number {
+        15 => Exit::Terminated,
+        _ => Exit::Interrupted,
+    }
 }

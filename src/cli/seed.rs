@@ -213,4 +213,13 @@ mod tests {
             assert!(!error.contains("s3c"), "{error}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_stumble_and_no_password_comes_back(text in ".{0,40}") {
+            let _ = text.parse::<Seed>();
+            let error = format!("redis://u:s3cret{text}@h:1").parse::<Seed>().unwrap_err();
+            proptest::prop_assert!(!error.to_string().contains("s3cret"));
+        }
+    }
 }

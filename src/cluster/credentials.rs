@@ -15,6 +15,18 @@ impl Secret {
         Secret(SecretString::from(text.into()))
     }
 
+    /// A new one of 160 random bits, as 40 hexadecimal digits; `None` when the system has no
+    /// randomness to give.
+    pub fn generate() -> Option<Secret> {
+        let mut bytes = [0; 20];
+        rustls::crypto::ring::default_provider()
+            .secure_random
+            .fill(&mut bytes)
+            .ok()?;
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(Secret::new(digits))
+    }
+
     /// The text itself, for the wire alone.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

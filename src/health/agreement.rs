@@ -1,9 +1,9 @@
 //! Rules about agreement: do all nodes tell the same story, and if not, who believes what and whose
 //! word will win.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::model::{Member, NodeId, Role, SLOT_COUNT, Severity, Slot, SlotSet, Subject};
+use crate::model::{Member, NodeId, Peer, Role, SLOT_COUNT, Severity, Slot, SlotSet, Subject};
 
 use super::Rule;
 use super::case::{Asked, Case, count};
@@ -128,79 +128,74 @@ fn note(
 }
 
 fn membership(case: &Case, notes: &mut Notes, viewers: &[Asked], member: &Member) {
-    let sides = sides(viewers, |viewer| {
-        let knows = viewer
-            .facts
-            .view
-            .peer(&member.id)
-            .is_some_and(|peer| peer.is_member());
-        Some(if knows { "a member" } else { "not known" }.to_owned())
-    });
+    let knows = |viewer: &Asked| line(viewer, member).is_some();
+    let knowing = viewers.iter().filter(|viewer| knows(viewer)).count();
     // Known by nobody as a member (noaddr), or only by itself: those have codes of their own.
-    if sides.len() > 1 && member.known_by > 1 {
-        note(
-            case,
-            notes,
-            Severity::Warning,
-            &member.id,
-            "the membership",
-            &sides,
-        );
+    if knowing == viewers.len() || knowing == 0 || member.known_by < 2 {
+        return;
     }
+    let sides = sides(viewers, |viewer| {
+        let belief = if knows(viewer) {
+            "a member"
+        } else {
+            "not known"
+        };
+        Some(belief.to_owned())
+    });
+    let severity = Severity::Warning;
+    note(case, notes, severity, &member.id, "the membership", &sides);
 }
 
 fn part(case: &Case, notes: &mut Notes, viewers: &[Asked], member: &Member) {
+    // Epochs alone differ for a moment after every failover; only the part played is judged.
+    if agree(viewers, member, |peer| (peer.flags.master, &peer.master)) {
+        return;
+    }
     let sides = sides(viewers, |viewer| {
-        let peer = viewer
-            .facts
-            .view
-            .peer(&member.id)
-            .filter(|peer| peer.is_member())?;
+        let peer = line(viewer, member)?;
         Some(match (&peer.master, peer.flags.master) {
             (Some(master), _) => format!("replica of {} (epoch {})", case.name(master), peer.epoch),
             (None, true) => format!("master (epoch {})", peer.epoch),
             (None, false) => return None,
         })
     });
-    // Epochs alone differ for a moment after every failover; only the part played is judged.
-    let parts: BTreeSet<&str> = sides
-        .keys()
-        .filter_map(|belief| belief.split(" (").next())
-        .collect();
-    if parts.len() > 1 {
-        note(
-            case,
-            notes,
-            Severity::Critical,
-            &member.id,
-            "the role",
-            &sides,
-        );
-    }
+    let severity = Severity::Critical;
+    note(case, notes, severity, &member.id, "the role", &sides);
 }
 
 fn address(case: &Case, notes: &mut Notes, viewers: &[Asked], member: &Member) {
-    let sides = sides(viewers, |viewer| {
-        let peer = viewer
-            .facts
-            .view
-            .peer(&member.id)
-            .filter(|peer| peer.is_member())?;
-        let announced = &peer.announced;
-        // A node may not have learnt its own address yet; that is no other story.
-        let addr = announced.ip_endpoint()?;
-        Some(format!("{addr}@{}", announced.bus_port))
-    });
-    if sides.len() > 1 {
-        note(
-            case,
-            notes,
-            Severity::Warning,
-            &member.id,
-            "the address",
-            &sides,
-        );
+    // A node may not have learnt its own address yet; that is no other story.
+    let at = |peer: &Peer| Some((peer.announced.ip_endpoint()?, peer.announced.bus_port));
+    let mut told = viewers
+        .iter()
+        .filter_map(|viewer| line(viewer, member).and_then(at));
+    let first = told.next();
+    if told.all(|other| Some(&other) == first.as_ref()) {
+        return;
     }
+    let sides = sides(viewers, |viewer| {
+        let (addr, bus) = line(viewer, member).and_then(at)?;
+        Some(format!("{addr}@{bus}"))
+    });
+    let severity = Severity::Warning;
+    note(case, notes, severity, &member.id, "the address", &sides);
+}
+
+/// What the viewer says of a node, when it knows it as a member.
+fn line<'a>(viewer: &Asked<'a>, member: &Member) -> Option<&'a Peer> {
+    let peer = viewer.facts.view.peer(&member.id)?;
+    peer.is_member().then_some(peer)
+}
+
+/// Whether all viewers say the same of a node; far cheaper than laying out the sides.
+fn agree<'a, K: PartialEq>(
+    viewers: &[Asked<'a>],
+    member: &Member,
+    key: impl Fn(&'a Peer) -> K,
+) -> bool {
+    let mut told = viewers.iter().filter_map(|viewer| line(viewer, member));
+    let first = told.next().map(&key);
+    told.all(|peer| Some(key(peer)) == first)
 }
 
 fn ownership(case: &Case, notes: &mut Notes, viewers: &[Asked]) {

@@ -45,7 +45,7 @@ pub const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case, notes: &mut Notes) {
-    for asked in case.asked() {
+    for asked in notes.with(Probe::Info, &[&NEAR_LIMIT], case.asked()) {
         near_limit(case, notes, &asked);
     }
     for asked in notes.with(Probe::Sample, &[&REJECTED, &CUT], case.asked()) {

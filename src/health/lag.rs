@@ -73,7 +73,7 @@ fn line_in(info: &Info, replica: &Member) -> Option<ReplicaLine> {
 
 #[cfg(test)]
 mod tests {
-    use crate::health::testing::Cluster;
+    use super::super::testing::Cluster;
     use crate::model::Topology;
 
     use super::*;

@@ -128,8 +128,10 @@ fn judge(case: &Case, notes: &mut Notes) {
     for asked in notes.with(Probe::Latency, &[&STALLS], case.asked()) {
         stalls(case, notes, &asked);
     }
-    for asked in case.asked() {
+    for asked in notes.with(Probe::Info, &[&FORK], case.asked()) {
         fork(case, notes, &asked);
+    }
+    for asked in case.asked() {
         canary(case, notes, &asked);
     }
     for asked in notes.with(Probe::Sample, &[&CPU], case.asked()) {

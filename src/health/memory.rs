@@ -137,6 +137,11 @@ fn policy<'a>(asked: &'a Asked) -> &'a str {
 fn full(case: &Case, notes: &mut Notes, asked: &Asked) {
     let info = &asked.facts.info;
     let (Some(limit), Some(used)) = (asked.maxmemory(), info.number("used_memory")) else {
+        notes.skip(
+            &HIGH,
+            asked.subject(),
+            "the server does not tell its maxmemory",
+        );
         return;
     };
     if limit == 0 {
@@ -145,8 +150,7 @@ fn full(case: &Case, notes: &mut Notes, asked: &Asked) {
             asked.subject(),
             "no memory limit is set",
             "INFO memory: maxmemory:0",
-            case.cli(&asked.report.addr, "config set maxmemory 2gb")
-                + " (what the machine can spare)",
+            case.cli(&asked.report.addr, "config set maxmemory <bytes to spare>"),
         );
         return;
     }

@@ -8,16 +8,20 @@
 
 mod advisories;
 mod agreement;
+mod answers;
 mod case;
 mod clients;
 mod code;
 mod errors;
+#[cfg(test)]
+mod faults;
 pub mod lag;
 pub mod latency;
 mod memory;
 mod nodes;
 mod notes;
 mod persistence;
+mod progress;
 pub mod rates;
 mod replication;
 mod resilience;
@@ -33,7 +37,7 @@ use std::str::FromStr;
 
 use crate::model::{Finding, Skipped, Survey};
 
-pub use case::Case;
+pub use case::{Asked, Case};
 pub use code::{CodeDoc, LimitDoc, Unit, codes, explain, nearest};
 pub use notes::Notes;
 pub use thresholds::{Limit, Thresholds, UnknownCode};
@@ -86,10 +90,12 @@ pub struct Rule {
 
 /// All rules, in the order in which a person would ask.
 pub const RULES: &[Rule] = &[
+    answers::RULE,
     nodes::RULE,
     slots::RULE,
     agreement::RULE,
     replication::RULE,
+    progress::RULE,
     resilience::RULE,
     memory::RULE,
     persistence::RULE,

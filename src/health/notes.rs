@@ -161,7 +161,11 @@ fn fold(doc: &CodeDoc, findings: &[Finding], case: &Case) -> Finding {
         subject: case.cluster(),
         summary: format!("{many}: {}", doc.title),
         evidence,
-        next: first.next.clone(),
+        next: if findings.iter().all(|f| f.next == first.next) {
+            first.next.clone()
+        } else {
+            format!("{} (likewise for the others)", first.next)
+        },
     }
 }
 
@@ -176,7 +180,6 @@ fn shown(parts: impl Iterator<Item = String>, most: usize) -> String {
 }
 
 fn fold_skipped(skipped: Vec<Skipped>, case: &Case) -> Vec<Skipped> {
-    let answered = case.survey.answered().count();
     let mut alike: BTreeMap<(String, String), Vec<Subject>> = BTreeMap::new();
     for skip in skipped {
         let subjects = alike.entry((skip.code, skip.reason)).or_default();
@@ -186,22 +189,33 @@ fn fold_skipped(skipped: Vec<Skipped>, case: &Case) -> Vec<Skipped> {
     }
     alike
         .into_iter()
-        .map(|((code, reason), subjects)| match subjects.as_slice() {
-            [one] => Skipped {
-                code,
-                subject: one.clone(),
-                reason,
-            },
-            many => Skipped {
-                code,
-                subject: case.cluster(),
-                reason: if many.len() == answered {
-                    reason
-                } else {
-                    let names = many.iter().map(|s| s.name().to_owned());
-                    format!("{reason} (on {})", listed(names, NAMED))
-                },
-            },
-        })
+        .map(|((code, reason), subjects)| fold_skip(case, code, reason, &subjects))
         .collect()
+}
+
+/// One note for several nodes; it names them unless they are all that there are of their kind.
+fn fold_skip(case: &Case, code: String, reason: String, subjects: &[Subject]) -> Skipped {
+    if let [one] = subjects {
+        return Skipped {
+            code,
+            subject: one.clone(),
+            reason,
+        };
+    }
+    let kinds = [
+        case.asked().count(),
+        case.masters().count(),
+        case.replicas().count(),
+    ];
+    let reason = if kinds.contains(&subjects.len()) {
+        reason
+    } else {
+        let names = subjects.iter().map(|subject| subject.name().to_owned());
+        format!("{reason} (on {})", listed(names, NAMED))
+    };
+    Skipped {
+        code,
+        subject: case.cluster(),
+        reason,
+    }
 }

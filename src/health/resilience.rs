@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Member, NodeReport, Role, Severity, Silence, SlotSet, Subject};
+use crate::model::{Member, NodeReport, Severity, Silence, SlotSet, Subject};
 
 use super::case::{Case, count, listed};
 use super::code::CodeDoc;
@@ -111,7 +111,12 @@ fn sites<'a>(case: &'a Case, site: impl Fn(&Member) -> Option<String>) -> Sites<
 /// the benefit of the doubt: unknown is not unhealthy.
 fn is_fit(case: &Case, member: &Member) -> bool {
     let silence = case.survey.node(&member.id).and_then(NodeReport::silence);
-    !case.is_down(member) && !member.is_nofailover && silence != Some(Silence::NotCluster)
+    // Nobody votes for a node that only knows itself a member.
+    let is_known = member.known_by > 1 || case.survey.answered().count() < 2;
+    is_known
+        && !case.is_down(member)
+        && !member.is_nofailover
+        && silence != Some(Silence::NotCluster)
 }
 
 fn replicas(case: &Case, notes: &mut Notes) {
@@ -130,12 +135,20 @@ fn replicas(case: &Case, notes: &mut Notes) {
             format!("CLUSTER NODES: nobody follows {}", case.name(&master.id))
         } else {
             format!(
-                "of {}: {} down or barred from election",
+                "of {}: {} down, forgotten or barred from election",
                 case.name(&master.id),
                 case.names(all.iter().map(|r| &r.id), 4)
             )
         };
-        let next = match all.first().and_then(|replica| replica.addr.as_ref()) {
+        // An old master that was failed over comes back as a replica of its successor.
+        let empty = |member: &&Member| member.slots.is_empty() && case.is_down(member);
+        let fallen = case.topology.masters().find(empty);
+        let next = match all
+            .first()
+            .copied()
+            .or(fallen)
+            .and_then(|it| it.addr.as_ref())
+        {
             Some(addr) => format!("bring {addr} back"),
             None => format!("on a spare node: cluster replicate {}", master.id),
         };
@@ -173,9 +186,12 @@ fn replicas(case: &Case, notes: &mut Notes) {
     }
 }
 
+/// The fewest masters of which one may be lost.
+const VOTERS: usize = 3;
+
 fn quorum(case: &Case, notes: &mut Notes) {
     let voters = case.topology.voters().count();
-    if voters >= 3 {
+    if voters >= VOTERS {
         return;
     }
     let severity = match case.profile() {
@@ -287,6 +303,8 @@ fn majority(voters: usize) -> usize {
 }
 
 /// What is left after the loss: slots without a fit replica, and votes. `None` when that is enough.
+/// Shards that have no fit replica even now are left out, and so are votes where there are too few
+/// voters anyhow: `shard.no_replica` and `quorum.small` say so once, not once for each host.
 fn loss(case: &Case, lost: &[&Member]) -> Option<(SlotSet, usize)> {
     let gone: BTreeSet<_> = lost.iter().map(|member| &member.id).collect();
     let voters: Vec<&Member> = case.topology.voters().collect();
@@ -296,13 +314,12 @@ fn loss(case: &Case, lost: &[&Member]) -> Option<(SlotSet, usize)> {
     let orphaned = taken
         .iter()
         .filter(|master| {
-            !case.topology.replicas(&master.id).any(|replica| {
-                replica.role == Role::Replica
-                    && !gone.contains(&replica.id)
-                    && is_fit(case, replica)
-            })
+            let replicas = case.topology.replicas(&master.id);
+            let fit: Vec<&Member> = replicas.filter(|replica| is_fit(case, replica)).collect();
+            !fit.is_empty() && fit.iter().all(|replica| gone.contains(&replica.id))
         })
         .fold(SlotSet::new(), |all, master| all.union(&master.slots));
-    let is_borne = taken.is_empty() || (votes >= majority(voters.len()) && orphaned.is_empty());
+    let elects = votes >= majority(voters.len()) || voters.len() < VOTERS;
+    let is_borne = taken.is_empty() || (elects && orphaned.is_empty());
     (!is_borne).then_some((orphaned, votes))
 }

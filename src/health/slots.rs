@@ -339,7 +339,7 @@ fn spread(case: &Case, notes: &mut Notes) {
     for master in case
         .topology
         .masters()
-        .filter(|member| member.slots.is_empty())
+        .filter(|member| member.slots.is_empty() && !case.is_down(member))
     {
         let name = case.name(&master.id);
         notes.find(

@@ -48,7 +48,7 @@ fn did_you_mean(near: &Option<&'static str>) -> String {
 
 impl Thresholds {
     /// Sets where a code's value becomes a warning and where critical, in the unit of its document.
-    /// A `None` leaves that step at its default.
+    /// A `None` leaves that step at its default, or off where the default would come before the warning.
     pub fn set_limit(
         &mut self,
         code: &str,
@@ -66,9 +66,16 @@ impl Thresholds {
         {
             return Err(UnknownCode::NoNumber(code.to_owned()));
         }
+        let warning = warning.or(limit.default.warning);
+        // A default that would come before the warning that was asked for does not hold any more.
+        let comes_after = |critical: &f64| {
+            warning.is_none_or(|warning| {
+                (*critical >= warning) != limit.is_floor || *critical == warning
+            })
+        };
         let limit = Limit {
-            warning: warning.or(limit.default.warning),
-            critical: critical.or(limit.default.critical),
+            warning,
+            critical: critical.or(limit.default.critical.filter(comes_after)),
         };
         self.limits.insert(code.to_owned(), limit);
         Ok(())
@@ -174,6 +181,19 @@ mod tests {
         let high = explain("memory.high").unwrap();
         assert_eq!(thresholds.grade(high, 60.0), Some(Severity::Warning));
         assert_eq!(thresholds.limit(high).critical, Some(90.0));
+        // The default of 90 would be critical before it is a warning.
+        thresholds
+            .set_limit("memory.high", Some(95.0), None)
+            .unwrap();
+        assert_eq!(thresholds.grade(high, 93.0), None);
+        assert_eq!(thresholds.grade(high, 99.0), Some(Severity::Warning));
+        let certificate = explain("security.certificate").unwrap();
+        let mut floor = |days| {
+            let code = "security.certificate";
+            thresholds.set_limit(code, Some(days), None).unwrap();
+            thresholds.limit(certificate).critical
+        };
+        assert_eq!((floor(60.0), floor(3.0)), (Some(7.0), None));
         thresholds.set_severity("memory.high", None).unwrap();
         assert_eq!(thresholds.severity("memory.high", Severity::Critical), None);
     }

@@ -252,14 +252,10 @@ impl<'a> Life<'a> {
             &VULNERABLE,
             self.severity,
             subject,
-            format!(
-                "{name} has {} by its number, unless the package was mended by its distributor",
-                if ids == 1 {
-                    "a published vulnerability".to_owned()
-                } else {
-                    format!("{ids} published vulnerabilities")
-                }
-            ),
+            match ids {
+                1 => format!("{name}, by its number, has a published vulnerability"),
+                _ => format!("{name}, by its number, has {ids} published vulnerabilities"),
+            },
             format!("advisories up to {}: {}{end}", file.date, listed(told, 4)),
             next,
         );

@@ -90,6 +90,36 @@ pub enum Silence {
     NoAddress,
 }
 
+impl Silence {
+    /// What to try next.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Silence::Timeout => {
+                "see whether the process hangs or a firewall drops packets; --deadline waits longer"
+            }
+            Silence::Refused => "start the server, or give the address that it listens on",
+            Silence::Unreachable => "check the name, the route and the firewall",
+            Silence::Closed => "a server that speaks TLS closes plain connections: try --tls",
+            Silence::PasswordWanted => {
+                "give the password by --password-file FILE or in REDIS_PASSWORD"
+            }
+            Silence::PasswordWrong => {
+                "check --user and the password; every node must know the same"
+            }
+            Silence::Forbidden => "log in as a user with the right to it: --user NAME",
+            Silence::Loading => "wait until it has loaded: goodcache check --wait healthy",
+            Silence::Tls => {
+                "check --cacert, --cert, --key and --sni, or leave TLS out for a plain server"
+            }
+            Silence::NotRedis => {
+                "give the client port of a Redis or Valkey server (not the bus port)"
+            }
+            Silence::NotCluster => "start the server with cluster-enabled yes",
+            Silence::NoAddress => "let the node meet the cluster again: CLUSTER MEET",
+        }
+    }
+}
+
 impl NodeReport {
     /// Its facts, when it answered.
     pub fn facts(&self) -> Option<&Facts> {

@@ -99,6 +99,8 @@ pub enum Block {
     },
     /// Running text.
     Paragraph(Cell),
+    /// Things, a line each.
+    Lines(Vec<Cell>),
     /// Names and values, a line each.
     KeyValues(Vec<(String, Cell)>),
     /// A table.
@@ -125,6 +127,7 @@ impl Doc {
     /// Adds a part. Parts that hold nothing (a table without rows, no findings) are passed over.
     pub fn push(&mut self, block: Block) {
         let is_empty = match &block {
+            Block::Lines(lines) => lines.is_empty(),
             Block::KeyValues(pairs) => pairs.is_empty(),
             Block::Table(table) => table.rows.is_empty(),
             Block::Findings(entries) => entries.is_empty(),

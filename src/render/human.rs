@@ -82,13 +82,13 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
-/// `0 %`, `<0.01 %`, `0.12 %`, `12.3 %`, `100 %`.
+/// `0%`, `<0.01%`, `0.12%`, `12.3%`, `100%`.
 pub fn percent(percent: f64) -> String {
     match percent {
         p if !p.is_finite() => "?".to_owned(),
-        0.0 => "0 %".to_owned(),
-        p if p > 0.0 && p < 0.01 => "<0.01 %".to_owned(),
-        p => format!("{} %", three_digits(p)),
+        0.0 => "0%".to_owned(),
+        p if p > 0.0 && p < 0.01 => "<0.01%".to_owned(),
+        p => format!("{}%", three_digits(p)),
     }
 }
 
@@ -259,11 +259,11 @@ mod tests {
             assert_eq!(rate(r), text);
         }
         for (p, text) in [
-            (0.0, "0 %"),
-            (0.001, "<0.01 %"),
-            (0.123, "0.12 %"),
-            (12.34, "12.3 %"),
-            (100.0, "100 %"),
+            (0.0, "0%"),
+            (0.001, "<0.01%"),
+            (0.123, "0.12%"),
+            (12.34, "12.3%"),
+            (100.0, "100%"),
         ] {
             assert_eq!(percent(p), text);
         }

@@ -4,14 +4,41 @@
 //! |---|---|
 //! | `doc` | the parts of a document, before anybody knows where it is read |
 //! | `terminal`, `markdown` | writers of a document |
+//! | `json` | the envelope around every report, and the way back |
 //! | `human` | numbers as people read and write them |
-//! | `check` | what a check found, as a document |
 //! | `create` | what create plans, did, or refused, as a document |
+//! | `explain` | what a finding's code means |
+//! | `check`, `changes` | a check's report, and what changed since another, as documents |
+//! | `topology`, `finding` | the tables and findings that several reports share |
+//! | `nagios`, `prometheus`, `junit` | a check's report for other programs |
 
 pub mod create;
 pub mod doc;
+pub mod explain;
+pub mod finding;
 pub mod human;
+pub mod json;
+pub mod markdown;
 pub mod terminal;
+pub mod topology;
 
+mod changes;
+mod check;
 mod columns;
+mod junit;
+mod nagios;
 mod plain;
+mod prometheus;
+
+pub use changes::{changes, line as change_line};
+pub use check::{Detail, check, in_short};
+pub use doc::Doc;
+pub use junit::junit;
+pub use nagios::nagios;
+pub use prometheus::prometheus;
+pub use terminal::Look;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

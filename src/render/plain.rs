@@ -36,6 +36,15 @@ pub fn is_acting(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
 }
 
+/// Whether a line is one to paste: it must not be broken.
+pub fn is_command(line: &str) -> bool {
+    let first = line.split(' ').next().unwrap_or_default();
+    matches!(
+        first,
+        "goodcache" | "redis-cli" | "valkey-cli" | "docker" | "systemctl" | "sudo" | "kill" | "ss"
+    )
+}
+
 /// How many columns a text takes.
 pub fn width(text: &str) -> usize {
     text.width()

@@ -46,7 +46,8 @@ impl Look {
                 tone,
                 rest,
             } => self.verdict(subject, word, *tone, rest),
-            Block::Paragraph(cell) => self.paragraph(cell),
+            Block::Paragraph(cell) => self.paragraph(cell, 0),
+            Block::Lines(cells) => cells.iter().flat_map(|c| self.paragraph(c, 2)).collect(),
             Block::KeyValues(pairs) => self.key_values(pairs),
             Block::Table(table) => self.table(table),
             Block::Findings(entries) => self.findings(entries),
@@ -54,10 +55,10 @@ impl Look {
         }
     }
 
-    fn paragraph(self, cell: &Cell) -> Vec<String> {
+    fn paragraph(self, cell: &Cell, indent: usize) -> Vec<String> {
         let wrapped = plain::lines(&cell.text)
             .into_iter()
-            .flat_map(|line| self.wrapped(&line, 0, 0));
+            .flat_map(|line| self.wrapped(&line, 0, indent));
         wrapped.map(|line| self.paint(&line, cell.tone)).collect()
     }
 
@@ -132,7 +133,7 @@ impl Look {
         let told = texts.iter().flat_map(|text| plain::lines(text));
         let mut lines = Vec::new();
         for (n, text) in told.enumerate() {
-            let mut hanging = if is_command(&text) {
+            let mut hanging = if plain::is_command(&text) {
                 vec![text]
             } else {
                 self.wrapped(&text, indent, indent)
@@ -188,10 +189,10 @@ impl Look {
         match cell.tone {
             _ if !self.colour => slot,
             Tone::Plain => slot,
-            Tone::Good => slot.fg(comfy_table::Color::Green),
-            Tone::Warn => slot.fg(comfy_table::Color::Yellow),
+            Tone::Good => slot.fg(comfy_table::Color::DarkGreen),
+            Tone::Warn => slot.fg(comfy_table::Color::DarkYellow),
             Tone::Bad => slot
-                .fg(comfy_table::Color::Red)
+                .fg(comfy_table::Color::DarkRed)
                 .add_attribute(comfy_table::Attribute::Bold),
             Tone::Faint => slot.add_attribute(comfy_table::Attribute::Dim),
             Tone::Strong => slot.add_attribute(comfy_table::Attribute::Bold),
@@ -236,13 +237,4 @@ impl Look {
         }
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
-}
-
-/// Whether a line is one to paste: it must not be broken.
-fn is_command(line: &str) -> bool {
-    let first = line.split(' ').next().unwrap_or_default();
-    matches!(
-        first,
-        "goodcache" | "redis-cli" | "valkey-cli" | "docker" | "systemctl" | "sudo" | "kill" | "ss"
-    )
 }

@@ -1,12 +1,12 @@
 //! What a check found, ready to be shown: the tables that a person reads are the lists that JSON
 //! carries. `None` is "unknown" everywhere.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Finding, Health, Losses, NodeAddr, NodeId, Role, Skipped};
 
 /// The whole answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The verdict.
     pub health: Health,
@@ -23,7 +23,7 @@ pub struct Report {
 }
 
 /// The cluster in one row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClusterRow {
     /// Its name in the settings, or the seed that was given.
     pub name: String,
@@ -62,7 +62,7 @@ pub struct ClusterRow {
 }
 
 /// A node in one row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeRow {
     /// Its id.
     pub id: Option<NodeId>,
@@ -117,7 +117,7 @@ pub struct NodeRow {
 }
 
 /// A shard in one row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShardRow {
     /// Its number, 1 is the first.
     pub shard: usize,

@@ -7,6 +7,7 @@
 
 mod candidate;
 mod causes;
+mod draft;
 mod foreign;
 mod gather;
 mod join;
@@ -20,6 +21,7 @@ mod sync_delay;
 mod verify;
 
 pub use candidate::{Candidate, Dialling, Door, Meeting, ReplicaLogin};
+pub use draft::draft;
 pub use gather::{Origin, gather};
 pub use join::{Joining, apply, confirm};
 pub use plan::{Options, Plan, PlannedShard, WrittenLayout, plan};

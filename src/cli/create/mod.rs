@@ -1,0 +1,314 @@
+//! `goodcache create`: nodes found or started, looked at, planned for, joined, proven usable, and
+//! remembered under a name.
+
+mod answer;
+mod provision;
+mod written;
+
+use super::exit::{Exit, Failure};
+use super::reach;
+use super::screen::{Asked, Screen};
+use super::settings::{CreateSettings, Layers, Settings, Source};
+use super::signal::{Ended, unless_signalled_again, until_signal};
+use super::stopped;
+use crate::cluster::Access;
+use crate::model::{Consent, Finding, Losses, Severity, Silence};
+use crate::ops::create::{
+    self, Candidate, Joining, Options, Origin, Plan, Refusal, Standing, SyncDelay,
+};
+use answer::Answer;
+use provision::Provision;
+pub(in crate::cli) use provision::{docker_failure, process_failure};
+
+use super::options::create::Tolerate;
+
+/// Runs it.
+pub async fn run(
+    layers: &Layers,
+    settings: &Settings,
+    create: &CreateSettings,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let running = Running {
+        layers,
+        settings,
+        create,
+        screen,
+    };
+    if let Some(path) = &create.write_compose {
+        return provision::write_compose(&running, path);
+    }
+    match until_signal(running.prepare()).await {
+        Ok(Ended::Done(Ok(Prepared::Go(go)))) => running.join(*go).await,
+        Ok(Ended::Done(Ok(Prepared::End(exit)))) => Ok(exit),
+        Ok(Ended::Done(Err(failure))) => Err(failure),
+        Ok(Ended::Stopped(number)) => Ok(stopped(number)),
+        Err(error) => Err(Failure::new(Exit::Failed, error)),
+    }
+}
+
+/// One create under way.
+struct Running<'a> {
+    layers: &'a Layers,
+    settings: &'a Settings,
+    create: &'a CreateSettings,
+    screen: &'a Screen,
+}
+
+/// How the preparation ended.
+enum Prepared {
+    /// There is something to join.
+    Go(Box<Go>),
+    /// There is nothing more to do.
+    End(Exit),
+}
+
+/// All that joining needs.
+struct Go {
+    access: Access,
+    candidates: Vec<Candidate>,
+    plan: Plan,
+    /// Already given when nodes had to be started first.
+    consent: Option<Consent>,
+    delay: SyncDelay,
+}
+
+impl Running<'_> {
+    fn name(&self) -> &str {
+        &self.create.name.value
+    }
+
+    fn answer(&self) -> Answer<'_> {
+        Answer {
+            name: self.name(),
+            format: self.create.output.value,
+            screen: self.screen,
+        }
+    }
+
+    /// Everything before the first change to a cluster.
+    async fn prepare(&self) -> Result<Prepared, Failure> {
+        let provision = Provision::of(self)?;
+        let mut consent = None;
+        if let Some(draft) = provision.draft(self)? {
+            self.require_tolerance(&draft.survives)?;
+            if self.create.is_dry_run {
+                self.answer().plan(&draft)?;
+                return Ok(Prepared::End(Exit::Good));
+            }
+            if !provision.is_standing(self).await? {
+                consent = Some(self.consent(&provision.question(self), Some(&draft))?);
+            }
+        }
+        let mut access = provision.access(self)?;
+        let origins = provision.start(self, &mut access).await?;
+        access.seeds = origins.iter().map(|origin| origin.addr.clone()).collect();
+        let candidates = self.gather(&mut access, &origins).await?;
+        let options = self.options(&origins)?;
+        let plan = match self.plan(&candidates, &options)? {
+            Ok(plan) => plan,
+            Err(faults) => {
+                let exit = self.answer().refusal(Refusal { faults })?;
+                return Ok(Prepared::End(exit));
+            }
+        };
+        if plan.standing != Standing::AlreadySo {
+            self.require_tolerance(&plan.survives)?;
+        }
+        if self.create.is_dry_run {
+            self.answer().plan(&plan)?;
+            return Ok(Prepared::End(Exit::Good));
+        }
+        let delay = match &self.layers.profiles {
+            Some(profiles) => SyncDelay::journalled(
+                profiles
+                    .data_folder(self.name())
+                    .with_extension("sync-delay"),
+            ),
+            None => SyncDelay::default(),
+        };
+        Ok(Prepared::Go(Box::new(Go {
+            access,
+            candidates,
+            plan,
+            consent,
+            delay,
+        })))
+    }
+
+    /// Looks at the nodes, asking for a password when they want one and somebody can type it.
+    async fn gather(
+        &self,
+        access: &mut Access,
+        origins: &[Origin],
+    ) -> Result<Vec<Candidate>, Failure> {
+        let candidates = create::gather(access, origins).await;
+        let wants = |candidate: &Candidate| {
+            candidate
+                .silence()
+                .is_some_and(|(silence, _)| silence == Silence::PasswordWanted)
+        };
+        if access.credentials.password.is_none()
+            && candidates.iter().any(wants)
+            && reach::ask_password(self.settings, access, self.screen)?
+        {
+            return Ok(create::gather(access, origins).await);
+        }
+        Ok(candidates)
+    }
+
+    fn options(&self, origins: &[Origin]) -> Result<Options, Failure> {
+        let replicas = usize::from(self.create.replicas.value);
+        let masters = self.create.masters.value.map(usize::from);
+        Ok(Options {
+            masters: masters.unwrap_or(origins.len() / (1 + replicas)),
+            replicas,
+            allow_small: self.create.allow_small.value,
+            layout: written::layout(&self.create.layout, origins)?,
+        })
+    }
+
+    /// The plan, or all faults at once. Warnings are told and do not stop it.
+    fn plan(
+        &self,
+        candidates: &[Candidate],
+        options: &Options,
+    ) -> Result<Result<Plan, Vec<Finding>>, Failure> {
+        let found = create::preflight(candidates, options);
+        let (faults, minor): (Vec<Finding>, Vec<Finding>) = found
+            .into_iter()
+            .partition(|fault| fault.severity == Severity::Critical);
+        if !faults.is_empty() {
+            return Ok(Err(faults.into_iter().chain(minor).collect()));
+        }
+        let plan = create::plan(candidates, options);
+        if plan.is_ok() && !minor.is_empty() {
+            self.answer().warnings(&minor);
+        }
+        Ok(plan)
+    }
+
+    fn require_tolerance(&self, survives: &Losses) -> Result<(), Failure> {
+        let (what, is_borne) = match self.create.require_tolerate.value {
+            None => return Ok(()),
+            Some(Tolerate::Host) => ("host", survives.all_hosts()),
+            Some(Tolerate::Zone) => ("zone", survives.all_zones()),
+        };
+        if is_borne {
+            return Ok(());
+        }
+        let losses = if what == "host" {
+            &survives.hosts
+        } else {
+            &survives.zones
+        };
+        let fatal: Vec<&str> = losses
+            .iter()
+            .filter(|(_, survived)| !**survived)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let why = match fatal.as_slice() {
+            [] => format!("no {what}s are known (tell them with --zone ADDR=ZONE)"),
+            fatal => format!(
+                "it would not survive the loss of {what} {}",
+                fatal.join(" or ")
+            ),
+        };
+        let failure = Failure::new(
+            Exit::Refused,
+            anyhow::anyhow!("refused: {why}; nothing was changed"),
+        );
+        Err(failure.next(format!(
+            "spread the nodes over at least three {what}s, or leave out --require-tolerate"
+        )))
+    }
+
+    /// A yes, by flag or by answer.
+    fn consent(&self, question: &str, plan: Option<&Plan>) -> Result<Consent, Failure> {
+        if self.create.is_agreed {
+            return Ok(Consent::by_flag());
+        }
+        if let Some(plan) = plan {
+            self.answer().show_plan(plan);
+        }
+        let asked = self
+            .screen
+            .confirm(question)
+            .map_err(|error| Failure::new(Exit::Failed, error))?;
+        match asked {
+            Asked::Yes(consent) => Ok(consent),
+            Asked::No => Err(Failure::new(
+                Exit::Refused,
+                anyhow::anyhow!("not agreed; nothing was changed"),
+            )),
+            Asked::Nobody => Err(Failure::new(
+                Exit::Refused,
+                anyhow::anyhow!("nobody is there to agree (no terminal); nothing was changed"),
+            )
+            .next("say yes on the command line with --yes, or see the plan with --dry-run")),
+        }
+    }
+
+    /// Takes the plan's steps, or confirms what is already so.
+    async fn join(&self, mut go: Go) -> Result<Exit, Failure> {
+        let events = self.screen.events();
+        let consent = go.consent.take();
+        let joining = Joining {
+            candidates: &go.candidates,
+            access: &go.access,
+            delay: &go.delay,
+            events: &events,
+            timeout: self.create.timeout.value,
+        };
+        if go.delay.is_changed() {
+            // An earlier run was killed before it could put the setting back.
+            go.delay.put_back(&go.access).await;
+        }
+        let report = if go.plan.standing == Standing::AlreadySo {
+            create::confirm(&joining, &go.plan).await
+        } else {
+            let consent = match consent {
+                Some(consent) => consent,
+                None => self.consent(&self.question(&go.plan), Some(&go.plan))?,
+            };
+            match until_signal(create::apply(&joining, &go.plan, consent)).await {
+                Ok(Ended::Done(report)) => report,
+                Ok(Ended::Stopped(number)) => return Ok(self.put_right(&go, number).await),
+                Err(error) => return Err(Failure::new(Exit::Failed, error)),
+            }
+        };
+        self.screen.clear();
+        if report.is_usable {
+            provision::remember(self, &go.access)?;
+        }
+        self.answer().report(&report)
+    }
+
+    fn question(&self, plan: &Plan) -> String {
+        let nodes: usize = plan
+            .shards
+            .iter()
+            .map(|shard| 1 + shard.replicas.len())
+            .sum();
+        format!("join these {nodes} servers?")
+    }
+
+    async fn put_right(&self, go: &Go, number: i32) -> Exit {
+        self.screen.clear();
+        let by_hand = "set repl-diskless-sync-delay back on the masters (5 by default)";
+        for left in unless_signalled_again(go.delay.put_back(&go.access), by_hand).await {
+            self.screen.say(&format!(
+                "goodcache: could not put the sync delay back: {left}"
+            ));
+        }
+        self.screen
+            .say("goodcache: stopped half-way; the same command goes on where it stopped");
+        stopped(number)
+    }
+}
+
+impl Running<'_> {
+    fn source(&self) -> Source {
+        self.create.source.value
+    }
+}

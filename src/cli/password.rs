@@ -1,0 +1,89 @@
+//! Where a password comes from: a file, standard input, a variable, or the prompt. Never argv.
+
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cluster::Secret;
+use crate::model::NodeAddr;
+
+/// No password is longer; a file that was named by mistake is not read into memory whole.
+const LONGEST: u64 = 64 * 1024;
+
+/// The first line of a file; `-` is standard input. A notice comes with it when others can read it.
+pub fn from_file(path: &Path) -> Result<(Secret, Option<String>)> {
+    if path == Path::new("-") {
+        let secret = first_line(std::io::stdin().lock())
+            .context("could not read the password from standard input")?;
+        return Ok((secret, None));
+    }
+    let told = || format!("could not read the password file {}", path.display());
+    let file = std::fs::File::open(path).with_context(told)?;
+    let mode = file.metadata().with_context(told)?.permissions().mode();
+    let secret = first_line(BufReader::new(file)).with_context(told)?;
+    let notice = (mode & 0o004 != 0).then(|| {
+        format!(
+            "everybody on this machine can read the password file {0} (chmod 600 {0})",
+            path.display()
+        )
+    });
+    Ok((secret, notice))
+}
+
+fn first_line(from: impl BufRead) -> Result<Secret> {
+    let mut line = String::new();
+    from.take(LONGEST).read_line(&mut line)?;
+    let line = line.trim_end_matches(['\r', '\n']);
+    if line.is_empty() {
+        bail!("its first line is empty");
+    }
+    Ok(Secret::new(line.to_string()))
+}
+
+/// Asks for a password that a node wants. `None` when nobody is there to be asked: standard input
+/// and standard error must both be terminals.
+pub fn prompt_password(user: Option<&str>, addr: &NodeAddr) -> Result<Option<Secret>> {
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return Ok(None);
+    }
+    let who = user.map(|user| format!("{user} at ")).unwrap_or_default();
+    eprint!("password for {who}{addr}: ");
+    let typed = rpassword::read_password().context(
+        "could not ask for the password (give it by --password-file or GOODCACHE_PASSWORD)",
+    )?;
+    Ok((!typed.is_empty()).then(|| Secret::new(typed)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_is_the_password() {
+        for (text, password) in [
+            ("s3cret\nsecond\n", Some("s3cret")),
+            ("s3cret\r\n", Some("s3cret")),
+            ("s3 cret ", Some("s3 cret ")),
+            ("\ns3cret", None),
+            ("", None),
+        ] {
+            let read = first_line(text.as_bytes()).ok();
+            assert_eq!(read.as_ref().map(Secret::expose), password, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_everybody_can_read_is_told_of() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "s3cret\n").unwrap();
+        for (mode, is_told) in [(0o600, false), (0o640, false), (0o644, true)] {
+            std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let (_, notice) = from_file(file.path()).unwrap();
+            assert_eq!(notice.is_some(), is_told, "{mode:o}");
+        }
+        assert!(from_file(Path::new("/nowhere/x")).is_err());
+        assert!(from_file(Path::new("/")).is_err());
+    }
+}

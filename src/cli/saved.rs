@@ -1,0 +1,59 @@
+//! Saved surveys: all that was seen, in a file that another day, or another machine, can judge.
+//!
+//! Written whole or not at all, and readable by its owner only: it holds no password, but it tells
+//! much about a cluster.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::check::file_failure;
+use super::exit::{Exit, Failure};
+use crate::model::Survey;
+
+/// The form of the file.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Saved<S> {
+    schema: u32,
+    survey: S,
+}
+
+/// Writes a survey.
+pub fn write(path: &Path, survey: &Survey) -> Result<(), Failure> {
+    let fail = |error: &dyn std::fmt::Display| file_failure("save the survey to", path, error);
+    let text = serde_json::to_vec_pretty(&Saved {
+        schema: SCHEMA,
+        survey,
+    })
+    .map_err(|e| fail(&e))?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| fail(&e))?;
+    file.write_all(&text).map_err(|e| fail(&e))?;
+    file.persist(path).map_err(|e| fail(&e.error))?;
+    Ok(())
+}
+
+/// Reads one back.
+pub fn read(path: &Path) -> Result<Survey, Failure> {
+    let text = std::fs::read(path).map_err(|e| file_failure("read the survey", path, e))?;
+    let not_one = |why: String| {
+        let mut failure = file_failure("read the survey", path, why);
+        failure.exit = Exit::Usage;
+        failure.next("a survey is written by goodcache check --save-survey FILE")
+    };
+    let head: Saved<serde_json::Value> =
+        serde_json::from_slice(&text).map_err(|e| not_one(e.to_string()))?;
+    if head.schema != SCHEMA {
+        return Err(not_one(format!(
+            "it has schema {}, and this goodcache knows {SCHEMA} only",
+            head.schema
+        )));
+    }
+    serde_json::from_value(head.survey).map_err(|e| not_one(e.to_string()))
+}

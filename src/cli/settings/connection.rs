@@ -1,0 +1,310 @@
+//! How the cluster is reached: the settings that every subcommand needs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::layers::Layers;
+use super::origin::{First, Row, Setting, show_list, show_option};
+use super::{login, tls};
+use crate::cli::exit::Failure;
+use crate::cli::options::{Color, DockerMap, Shared};
+use crate::cli::seed::Seed;
+use crate::cli::values;
+use crate::cluster::{Credentials, Secret, TlsSettings};
+use crate::model::NodeAddr;
+
+const DEADLINE: Duration = Duration::from_secs(2);
+/// As many as cluster clients commonly follow.
+const MAX_REDIRECTIONS: u32 = 16;
+
+/// How the cluster is reached, and how loud the program is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The cluster's name, when it is meant by name.
+    pub cluster: Setting<Option<String>>,
+    /// Where to begin; empty when nobody said.
+    pub nodes: Setting<Vec<NodeAddr>>,
+    /// The ACL user.
+    pub user: Setting<Option<String>>,
+    /// The password.
+    pub password: Setting<Option<Secret>>,
+    /// The file that the password was read from; `None` when it came another way.
+    pub password_file: Option<PathBuf>,
+    /// TLS, when it is spoken.
+    pub tls: Setting<Option<TlsSettings>>,
+    /// Announced address to reachable address.
+    pub node_map: Setting<BTreeMap<NodeAddr, NodeAddr>>,
+    /// Whether Docker is asked where announced addresses can be reached.
+    pub docker_map: Setting<DockerMap>,
+    /// Which zone a node stands in, as far as somebody said.
+    pub zones: Setting<BTreeMap<NodeAddr, String>>,
+    /// How long each call to a node may take.
+    pub deadline: Setting<Duration>,
+    /// How many redirections a routed command follows.
+    pub max_redirections: Setting<u32>,
+    /// Whether a connection that failed is tried once more.
+    pub retry_on_fail: Setting<bool>,
+    /// When to colour.
+    pub color: Setting<Color>,
+    /// `-v`.
+    pub is_verbose: bool,
+    /// `-q`.
+    pub is_quiet: bool,
+    /// What the user should know, a line each.
+    pub notices: Vec<String>,
+}
+
+impl Settings {
+    /// Lays the layers over each other. `zones` are those that were typed.
+    pub fn resolve(
+        layers: &Layers,
+        shared: &Shared,
+        zones: &[(NodeAddr, String)],
+    ) -> Result<Settings, Failure> {
+        let mut notices = layers.notices.clone();
+        let seeds = seeds(layers, &mut notices)?;
+        let nodes = Setting {
+            value: seeds.value.iter().map(|seed| seed.addr.clone()).collect(),
+            origin: seeds.origin.clone(),
+        };
+        let (password, password_file) = login::password(layers, shared, &mut notices)?;
+        Ok(Settings {
+            cluster: named(layers),
+            user: login::user(layers, shared, &seeds)?,
+            password,
+            password_file,
+            tls: tls::tls(layers, shared, &seeds)?,
+            nodes,
+            node_map: node_map(layers, shared)?,
+            docker_map: docker_map(layers, shared)?,
+            zones: zones_of(layers, zones)?,
+            deadline: deadline(layers, shared)?,
+            max_redirections: First::nothing()
+                .variable(
+                    &layers.environment,
+                    "REDIS_CLUSTER_MAX_REDIRECTIONS",
+                    values::number,
+                )?
+                .or_default(MAX_REDIRECTIONS),
+            retry_on_fail: First::nothing()
+                .variable(
+                    &layers.environment,
+                    "REDIS_CLUSTER_RETRY_ON_FAIL",
+                    values::yes_or_no,
+                )?
+                .or_default(false),
+            color: color(layers, shared)?,
+            is_verbose: shared.verbose,
+            is_quiet: shared.quiet,
+            notices,
+        })
+    }
+
+    /// Who logs in, and with what.
+    pub fn credentials(&self) -> Credentials {
+        Credentials {
+            user: self.user.value.clone(),
+            password: self.password.value.clone(),
+        }
+    }
+
+    /// An error that says how to name a cluster, when none is.
+    pub fn require_nodes(&self) -> Result<(), Failure> {
+        if !self.nodes.value.is_empty() {
+            return Ok(());
+        }
+        let what = match &self.cluster.value {
+            Some(name) => format!(
+                "the cluster '{name}' has no nodes ({})",
+                self.cluster.origin
+            ),
+            None => "no cluster is named, and none was made here yet".to_string(),
+        };
+        Err(Failure::usage(what).next(
+            "give an address (goodcache check 10.0.0.5:6379), set REDIS_CLUSTER_NODES, \
+             or name a cluster in goodcache.yaml",
+        ))
+    }
+
+    /// A row for each setting, for `-v`.
+    pub fn rows(&self) -> Vec<Row> {
+        let map = |map: &BTreeMap<NodeAddr, NodeAddr>| {
+            show_list(map.iter().map(|(from, to)| format!("{from}={to}")))
+        };
+        vec![
+            self.cluster.row("cluster", show_option),
+            self.nodes.row("nodes", |nodes| show_list(nodes)),
+            self.user.row("user", show_option),
+            self.password.row("password", show_option),
+            self.tls.row("tls", tls::show_tls),
+            self.node_map.row("node map", map),
+            self.docker_map.row("docker map", |when| word(*when)),
+            self.zones.row("zones", |zones| {
+                show_list(zones.iter().map(|(addr, zone)| format!("{addr}={zone}")))
+            }),
+            self.deadline.row("deadline", values::show_duration),
+            self.max_redirections
+                .row("max redirections", u32::to_string),
+            self.retry_on_fail.row("retry on fail", bool::to_string),
+            self.color.row("color", |when| word(*when)),
+        ]
+    }
+}
+
+/// The word that a flag takes for a value.
+pub(super) fn word<T: clap::ValueEnum>(value: T) -> String {
+    value
+        .to_possible_value()
+        .map(|possible| possible.get_name().to_string())
+        .unwrap_or_default()
+}
+
+fn named(layers: &Layers) -> Setting<Option<String>> {
+    match &layers.name {
+        Some(name) => Setting {
+            value: Some(name.value.clone()),
+            origin: name.origin.clone(),
+        },
+        None => First::nothing().or_none(),
+    }
+}
+
+/// Where to begin. A name that was given outweighs the addresses in the environment.
+fn seeds(layers: &Layers, notices: &mut Vec<String>) -> Result<Setting<Vec<Seed>>, Failure> {
+    let environment = &layers.environment;
+    let filled = |seeds: Vec<Seed>| (!seeds.is_empty()).then_some(seeds);
+    let saved = layers.profile.as_ref().map(|profile| {
+        profile
+            .nodes
+            .iter()
+            .map(|addr| Seed {
+                addr: addr.clone(),
+                user: None,
+                is_tls: false,
+            })
+            .collect()
+    });
+    let mut found = First::argument(filled(layers.typed.clone()), "address")
+        .section(
+            layers,
+            "nodes",
+            layers
+                .section()
+                .and_then(|section| filled(section.nodes.clone())),
+        )
+        .profile(layers, saved)
+        .variable(environment, "GOODCACHE_NODES", read_seeds)?;
+    if let Some(text) = environment.get("REDIS_CLUSTER_ENABLED") {
+        values::yes_or_no(text).map_err(|why| {
+            Failure::usage(format!(
+                "could not read the variable REDIS_CLUSTER_ENABLED: {why}"
+            ))
+        })?;
+    }
+    if layers.is_disabled() {
+        notices.push(
+            "REDIS_CLUSTER_ENABLED is false: this deployment uses no cluster, so REDIS_CLUSTER_NODES is not read"
+                .to_string(),
+        );
+    } else {
+        found = found.variable(environment, "REDIS_CLUSTER_NODES", read_seeds)?;
+    }
+    Ok(found.or_default(Vec::new()))
+}
+
+fn read_seeds(text: &str) -> Result<Vec<Seed>, String> {
+    let items = values::list(text);
+    items
+        .iter()
+        .map(|item| item.parse::<Seed>().map_err(|error| error.to_string()))
+        .collect()
+}
+
+fn node_map(
+    layers: &Layers,
+    shared: &Shared,
+) -> Result<Setting<BTreeMap<NodeAddr, NodeAddr>>, Failure> {
+    let typed = &shared.connection.node_map;
+    let filled = |map: BTreeMap<NodeAddr, NodeAddr>| (!map.is_empty()).then_some(map);
+    Ok(
+        First::argument(filled(typed.iter().cloned().collect()), "--node-map")
+            .variable(&layers.environment, "GOODCACHE_NODE_MAP", |text| {
+                values::pairs(text, values::node_pair)
+            })?
+            .section(
+                layers,
+                "node_map",
+                layers
+                    .section()
+                    .and_then(|section| filled(section.node_map.clone())),
+            )
+            .profile(
+                layers,
+                layers
+                    .profile
+                    .as_ref()
+                    .and_then(|profile| filled(profile.node_map.clone())),
+            )
+            .or_default(BTreeMap::new()),
+    )
+}
+
+fn zones_of(
+    layers: &Layers,
+    typed: &[(NodeAddr, String)],
+) -> Result<Setting<BTreeMap<NodeAddr, String>>, Failure> {
+    let filled = |map: BTreeMap<NodeAddr, String>| (!map.is_empty()).then_some(map);
+    Ok(
+        First::argument(filled(typed.iter().cloned().collect()), "--zone")
+            .variable(&layers.environment, "GOODCACHE_ZONES", |text| {
+                values::pairs(text, values::zone_pair)
+            })?
+            .section(
+                layers,
+                "zones",
+                layers
+                    .section()
+                    .and_then(|section| filled(section.zones.clone())),
+            )
+            .profile(
+                layers,
+                layers
+                    .profile
+                    .as_ref()
+                    .and_then(|profile| filled(profile.zones.clone())),
+            )
+            .or_default(BTreeMap::new()),
+    )
+}
+
+fn docker_map(layers: &Layers, shared: &Shared) -> Result<Setting<DockerMap>, Failure> {
+    let in_section = layers
+        .section()
+        .and_then(|section| section.docker_map.as_ref());
+    Ok(
+        First::argument(shared.connection.docker_map, "--docker-map")
+            .variable(&layers.environment, "GOODCACHE_DOCKER_MAP", values::choice)?
+            .section_text(layers, "docker_map", in_section, values::choice)?
+            .or_default(DockerMap::Auto),
+    )
+}
+
+fn deadline(layers: &Layers, shared: &Shared) -> Result<Setting<Duration>, Failure> {
+    let in_section = layers.section().and_then(|section| section.deadline);
+    Ok(First::argument(shared.connection.deadline, "--deadline")
+        .variable(&layers.environment, "GOODCACHE_DEADLINE", values::span)?
+        .section(layers, "deadline", in_section)
+        .or_default(DEADLINE))
+}
+
+fn color(layers: &Layers, shared: &Shared) -> Result<Setting<Color>, Failure> {
+    Ok(First::argument(shared.color, "--color")
+        .variable(&layers.environment, "GOODCACHE_COLOR", values::choice)?
+        .variable(&layers.environment, "NO_COLOR", |_| Ok(Color::Never))?
+        .or_default(Color::Auto))
+}
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;
