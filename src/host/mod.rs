@@ -4,6 +4,7 @@
 //! and files, never slots. Two ways to have the same nodes: containers made at once ([`docker`]),
 //! or a compose file that makes them later ([`compose`]); both are read from one [`ClusterSpec`].
 
+pub mod compose;
 pub mod context;
 pub mod docker;
 mod node_conf;
