@@ -19,7 +19,7 @@ use futures_util::StreamExt;
 use super::image::Image;
 use super::{DockerError, Engine};
 use crate::host::node_conf;
-use crate::host::spec::{ClusterSpec, MadeBy, NodeSpec};
+use crate::host::spec::{ClusterSpec, Labels, MadeBy, NodeSpec};
 use crate::host::tarball::{Owner, Tarball, first_file};
 
 /// How long a server may take to shut down: it waits up to 10 s for its replicas
@@ -42,12 +42,25 @@ pub(super) async fn create(
     let asked = engine.docker.create_container(Some(options), body);
     match engine.ask(format!("create container {name}"), asked).await {
         Ok(_) => Ok(()),
+        // The engine may have finished what a run that was cut off had asked for.
+        Err(DockerError::Refused { status: 409, .. }) if is_ours(engine, spec, &name).await? => {
+            Ok(())
+        }
         Err(DockerError::Refused { status: 409, .. }) => Err(DockerError::NameTaken {
             kind: "container",
             name,
         }),
         Err(error) => Err(error),
     }
+}
+
+async fn is_ours(engine: &Engine, spec: &ClusterSpec, name: &str) -> Result<bool, DockerError> {
+    let asked = engine.docker.inspect_container(name, None);
+    let inspected = engine
+        .ask(format!("look at container {name}"), asked)
+        .await?;
+    let labels = inspected.config.and_then(|config| config.labels);
+    Ok(labels.is_some_and(|labels| labels.get(Labels::CLUSTER) == Some(&spec.name)))
 }
 
 fn describe(
