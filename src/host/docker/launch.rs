@@ -310,8 +310,8 @@ async fn check_alive(
 
 /// The log is an ornament of another error: when it cannot be read, that error goes without.
 async fn log_of(engine: &Engine, container: &str) -> Vec<String> {
-    engine
-        .last_log_lines(container, LOG_LINES)
-        .await
-        .unwrap_or_default()
+    let lines = engine.last_log_lines(container, LOG_LINES).await;
+    let mut lines = lines.unwrap_or_default();
+    lines.retain(|line| !line.is_empty());
+    lines
 }
