@@ -14,7 +14,7 @@ use super::screen::{Asked, Screen};
 use crate::host::docker::{self, Engine};
 use crate::host::process;
 use crate::render;
-use crate::render::doc::{Block, Doc, Tone};
+use crate::render::doc::{Block, Cell, Doc, Tone};
 
 /// What was, or would be, taken away.
 #[derive(serde::Serialize)]
@@ -183,9 +183,9 @@ fn answer(args: &Args, screen: &Screen, removal: Removal) -> Result<Exit, Failur
         tone: Tone::Strong,
         rest: rest.into(),
     });
-    for thing in &removal.things {
-        doc.paragraph(thing.clone());
-    }
+    doc.push(Block::Lines(
+        removal.things.iter().map(Cell::plain).collect(),
+    ));
     let text = match args.output.unwrap_or(Format::Table) {
         Format::Json => render::json::envelope("destroy", Some(super::reach::now_ms()), &removal),
         Format::Markdown => render::markdown::text(&doc),

@@ -53,6 +53,16 @@ pub enum NodeError {
         /// The beginning of what it sent, quoted.
         saw: String,
     },
+    /// It speaks the protocol, but what it answered cannot be what was asked for.
+    #[error("{addr} gave no sound answer to {to}: {why}")]
+    BadReply {
+        /// Who.
+        addr: NodeAddr,
+        /// The question.
+        to: &'static str,
+        /// What is wrong with the answer.
+        why: String,
+    },
     /// It answers, but more than any sound server would.
     #[error("{addr} sent more than {} MiB in one answer and was cut off", limit / (1 << 20))]
     Flood {
@@ -114,7 +124,9 @@ impl NodeError {
             NodeError::Unreachable { .. } => Silence::Unreachable,
             NodeError::Closed { .. } => Silence::Closed,
             NodeError::Tls { .. } => Silence::Tls,
-            NodeError::NotRedis { .. } | NodeError::Flood { .. } => Silence::NotRedis,
+            NodeError::NotRedis { .. } | NodeError::BadReply { .. } | NodeError::Flood { .. } => {
+                Silence::NotRedis
+            }
             NodeError::PasswordWanted { .. } => Silence::PasswordWanted,
             NodeError::PasswordWrong { .. } => Silence::PasswordWrong,
             NodeError::Forbidden { .. } => Silence::Forbidden,
@@ -135,6 +147,9 @@ impl NodeError {
                 "start the server, or give the address it listens on".into()
             }
             NodeError::Unreachable { .. } => "check the name, the route and the firewall".into(),
+            NodeError::Closed { why, .. } if why.contains(FULL) => {
+                "close idle clients or raise maxclients".into()
+            }
             NodeError::Closed { .. } => {
                 "a server that speaks TLS closes plain connections: try --tls".into()
             }
@@ -142,7 +157,7 @@ impl NodeError {
                 "check --cacert, --cert, --key and --sni, or leave --tls out for a plain server"
                     .into()
             }
-            NodeError::NotRedis { .. } | NodeError::Flood { .. } => {
+            NodeError::NotRedis { .. } | NodeError::BadReply { .. } | NodeError::Flood { .. } => {
                 "give the address of a Redis or Valkey server (its client port, not the bus port)"
                     .into()
             }
@@ -161,6 +176,19 @@ impl NodeError {
         }
     }
 
+    /// Whether the connection is of no more use: later questions would fare the same.
+    pub(super) fn is_end(&self) -> bool {
+        !matches!(
+            self,
+            NodeError::Server { .. }
+                | NodeError::Forbidden { .. }
+                | NodeError::PasswordWanted { .. }
+                | NodeError::PasswordWrong { .. }
+                | NodeError::Loading { .. }
+                | NodeError::NotCluster { .. }
+        )
+    }
+
     /// Reads an error reply.
     pub(super) fn from_reply(
         addr: &NodeAddr,
@@ -169,23 +197,52 @@ impl NodeError {
         user: Option<&str>,
     ) -> NodeError {
         let addr = addr.clone();
-        let said = match (code, detail) {
-            (code, "") => code.to_owned(),
-            (code, detail) => format!("{code} {detail}"),
-        };
+        let said = printable(format!("{code} {detail}").trim_end());
         match code {
             "NOAUTH" => NodeError::PasswordWanted { addr },
             "WRONGPASS" => NodeError::PasswordWrong {
                 addr,
                 user: user.unwrap_or("default").to_owned(),
             },
+            // As servers before 6.0 put it.
+            "ERR" if detail == "invalid password" => NodeError::PasswordWrong {
+                addr,
+                user: user.unwrap_or("default").to_owned(),
+            },
             "NOPERM" => NodeError::Forbidden { addr, said },
             "LOADING" => NodeError::Loading { addr },
             "ERR" if detail.contains("cluster support disabled") => NodeError::NotCluster { addr },
-            "DENIED" => NodeError::Forbidden { addr, said },
+            "ERR" if detail.starts_with(FULL) => NodeError::Closed { addr, why: said },
+            // What follows the first sentence is a page of advice.
+            "DENIED" => NodeError::Forbidden {
+                addr,
+                said: said.split(". ").next().unwrap_or_default().to_owned(),
+            },
             _ => NodeError::Server { addr, said },
         }
     }
+}
+
+/// What a server says before it closes when it has too many clients.
+const FULL: &str = "max number of clients";
+
+/// The longest piece of a server's words that is shown.
+const LONGEST: usize = 400;
+
+/// A server's words fit for a terminal: control characters written out, and cut when they run on.
+pub(super) fn printable(words: &str) -> String {
+    let mut text = String::new();
+    for c in words.chars() {
+        if text.len() > LONGEST {
+            text.push_str("...");
+            break;
+        }
+        match c.is_control() {
+            true => text.extend(c.escape_default()),
+            false => text.push(c),
+        }
+    }
+    text
 }
 
 fn seconds(after: &Duration) -> String {
@@ -197,5 +254,62 @@ fn after(why: &str) -> String {
         String::new()
     } else {
         format!(": {why}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(code: &str, detail: &str) -> NodeError {
+        NodeError::from_reply(&NodeAddr::new("a", 1), code, detail, Some("app"))
+    }
+
+    #[test]
+    fn error_replies_become_states() {
+        for (code, detail, silence, text) in [
+            (
+                "NOAUTH",
+                "Authentication required.",
+                Some(Silence::PasswordWanted),
+                "a:1 wants a password",
+            ),
+            (
+                "WRONGPASS",
+                "invalid username-password pair or user is disabled.",
+                Some(Silence::PasswordWrong),
+                "a:1 does not accept the password of user 'app'",
+            ),
+            (
+                "ERR",
+                "invalid password",
+                Some(Silence::PasswordWrong),
+                "a:1 does not accept the password of user 'app'",
+            ),
+            (
+                "ERR",
+                "max number of clients reached",
+                Some(Silence::Closed),
+                "a:1 closed the connection: ERR max number of clients reached",
+            ),
+            (
+                "DENIED",
+                "Redis is running in protected mode because of this. In this mode do that.",
+                Some(Silence::Forbidden),
+                "a:1 does not permit this: DENIED Redis is running in protected mode because of this",
+            ),
+            ("OOPS", "", None, "a:1 answered: OOPS"),
+            (
+                "ERR",
+                "\u{1b}[2J\r\nx",
+                None,
+                "a:1 answered: ERR \\u{1b}[2J\\r\\nx",
+            ),
+        ] {
+            let error = read(code, detail);
+            assert_eq!(error.silence(), silence, "{code} {detail}");
+            assert_eq!(error.to_string(), text);
+        }
+        assert!(read("ERR", &"x".repeat(10_000)).to_string().len() < 500);
     }
 }

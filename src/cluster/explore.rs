@@ -2,12 +2,15 @@
 //!
 //! A node that hangs, refuses or wants a password costs one deadline and becomes a row; it never
 //! holds up the others. Two names for one node (a seed `localhost`, an announced IP) become one row.
+//! What a server says of others is not trusted to be modest: how many nodes are asked, how many at
+//! once and how much is kept are bounded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use futures_util::future::{BoxFuture, join_all};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, FuturesUnordered, StreamExt};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::access::Access;
 use super::error::NodeError;
@@ -18,6 +21,17 @@ use crate::model::{
     Announced, Answer, Dialled, Facts, NodeAddr, NodeId, NodeReport, Peer, Silence, Site, Survey,
     View,
 };
+
+/// The most nodes that are asked: twice what servers call the upper end. A view may name more,
+/// when a server is broken or hostile; those become rows that say that they were not asked.
+const MOST_NODES: usize = 2000;
+
+/// The most nodes that are asked at the same moment, each with up to two connections; the usual
+/// limit is 1,024 open files.
+const MOST_AT_ONCE: usize = 256;
+
+/// The most lines of views that are kept: 1,000 nodes that know 1,000 each.
+const MOST_LINES: usize = 1_000_000;
 
 /// What a survey asks for.
 #[derive(Debug, Clone, Default)]
@@ -39,11 +53,19 @@ pub struct Ask {
 }
 
 /// What a step of the exploration came to.
-enum Step {
+enum Step<'a> {
     /// A node answered the first look; its connection goes on to the second.
-    Seen(NodeAddr, Box<(Node, Facts, Instant)>),
+    Seen(NodeAddr, Box<Look<'a>>),
     /// A node is done, one way or the other.
     Finished(NodeAddr, Answer),
+}
+
+/// A node that answered the first look. It keeps its place until its connection is closed.
+struct Look<'a> {
+    _place: Option<SemaphorePermit<'a>>,
+    node: Node,
+    facts: Facts,
+    begun: Instant,
 }
 
 /// Asks every node, and returns when the last has answered or its deadline is over.
@@ -52,21 +74,28 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let mut found = Found::default();
-    let mut steps: FuturesUnordered<BoxFuture<'_, Step>> = FuturesUnordered::new();
+    let gate = Semaphore::new(MOST_AT_ONCE);
+    let mut steps: FuturesUnordered<BoxFuture<'_, Step<'_>>> = FuturesUnordered::new();
     for seed in &access.seeds {
         if found.targets.insert(seed.clone()) {
-            steps.push(Box::pin(look(access, ask, seed.clone())));
+            steps.push(Box::pin(look(access, ask, &gate, seed.clone())));
         }
     }
     while let Some(step) = steps.next().await {
         match step {
-            Step::Finished(addr, answer) => found.answers.push((addr, answer)),
+            Step::Finished(addr, answer) => match found.way_around(&addr, &answer) {
+                Some(ip) => steps.push(Box::pin(look(access, ask, &gate, ip))),
+                None => found.answers.push((addr, answer)),
+            },
+            Step::Seen(addr, seen) if !found.has_room_for(&seen.facts.view) => {
+                found.answers.push((addr, too_much(seen.begun)));
+            }
             Step::Seen(addr, seen) => {
-                for addr in found.note(access, &addr, &seen.1.view) {
-                    steps.push(Box::pin(look(access, ask, addr)));
+                for addr in found.note(access, &addr, &seen.facts.view) {
+                    steps.push(Box::pin(look(access, ask, &gate, addr)));
                 }
-                if found.is_first_look_at(&addr, &seen.1.view) {
-                    steps.push(Box::pin(look_again(access, ask, addr, *seen)));
+                if found.is_first_look_at(&addr, &seen.facts.view) {
+                    steps.push(Box::pin(look_again(access, ask, addr, seen)));
                 }
             }
         }
@@ -91,25 +120,30 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
 
 /// Asks one node alone, whatever it knows of others.
 pub async fn look_at(access: &Access, addr: &NodeAddr, ask: &Ask) -> Answer {
-    match look(access, ask, addr.clone()).await {
+    let gate = Semaphore::new(1);
+    match look(access, ask, &gate, addr.clone()).await {
         Step::Finished(_, answer) => answer,
-        Step::Seen(addr, seen) => match look_again(access, ask, addr, *seen).await {
-            Step::Finished(_, answer) => answer,
-            // The second look always finishes.
-            Step::Seen(_, seen) => Answer::Facts(Box::new(seen.1)),
-        },
+        Step::Seen(_, look) => finish(access, ask, look).await,
     }
 }
 
-async fn look(access: &Access, ask: &Ask, addr: NodeAddr) -> Step {
+async fn look<'a>(access: &Access, ask: &Ask, gate: &'a Semaphore, addr: NodeAddr) -> Step<'a> {
+    // Never closed, so there is always a place in the end.
+    let place = gate.acquire().await.ok();
     let begun = Instant::now();
+    let until = tokio::time::Instant::from_std(begun) + access.deadline;
     let looked = async {
-        let node = Node::connect(access, &addr).await?;
-        let facts = first_look(&node, ask).await?;
-        Ok::<_, NodeError>((node, facts))
+        let node = Node::connect_until(access, &addr, until).await?;
+        let facts = first_look(&node.before(until), ask).await?;
+        Ok::<_, NodeError>(Look {
+            _place: place,
+            node,
+            facts,
+            begun,
+        })
     };
     match looked.await {
-        Ok((node, facts)) => Step::Seen(addr, Box::new((node, facts, begun))),
+        Ok(look) => Step::Seen(addr, Box::new(look)),
         Err(error) => {
             let answer = silent(&error, begun);
             Step::Finished(addr, answer)
@@ -117,24 +151,47 @@ async fn look(access: &Access, ask: &Ask, addr: NodeAddr) -> Step {
     }
 }
 
-async fn look_again(
+async fn look_again<'a>(
     access: &Access,
     ask: &Ask,
     addr: NodeAddr,
-    seen: (Node, Facts, Instant),
-) -> Step {
-    let (node, mut facts, begun) = seen;
+    look: Box<Look<'a>>,
+) -> Step<'a> {
+    Step::Finished(addr, finish(access, ask, look).await)
+}
+
+async fn finish(access: &Access, ask: &Ask, mut look: Box<Look<'_>>) -> Answer {
     if !ask.is_brief {
-        second_look(access, &node, &mut facts, ask, begun).await;
+        second_look(access, &look.node, &mut look.facts, ask, look.begun).await;
     }
-    Step::Finished(addr, Answer::Facts(Box::new(facts)))
+    Answer::Facts(Box::new(look.facts))
 }
 
 fn silent(error: &NodeError, begun: Instant) -> Answer {
+    let silence = match error {
+        // A script or a module keeps the server from everything else.
+        NodeError::Server { said, .. } if said.starts_with("BUSY") => Silence::Timeout,
+        // CLUSTER NODES was answered with an error: a renamed command, a proxy's own rule.
+        error => error.silence().unwrap_or(Silence::Forbidden),
+    };
+    row(silence, error.to_string(), begun.elapsed())
+}
+
+fn too_much(begun: Instant) -> Answer {
+    let detail = format!("its view was dropped: all views together pass {MOST_LINES} lines");
+    row(Silence::NotRedis, detail, begun.elapsed())
+}
+
+fn not_asked() -> Answer {
+    let detail = format!("not asked: the views name more than {MOST_NODES} nodes");
+    row(Silence::Unreachable, detail, Duration::ZERO)
+}
+
+fn row(silence: Silence, detail: String, after: Duration) -> Answer {
     Answer::Silent {
-        silence: error.silence().unwrap_or(Silence::NotRedis),
-        detail: error.to_string(),
-        after_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        silence,
+        detail,
+        after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
     }
 }
 
@@ -143,6 +200,8 @@ fn silent(error: &NodeError, begun: Instant) -> Answer {
 struct Found {
     /// Addresses asked, or being asked.
     targets: BTreeSet<NodeAddr>,
+    /// Lines of all views so far.
+    lines: usize,
     /// Which address gave the first look at a node.
     asked_at: BTreeMap<NodeId, NodeAddr>,
     /// What the views say of each node's address.
@@ -151,9 +210,15 @@ struct Found {
 }
 
 impl Found {
+    /// Whether that view can be kept as well.
+    fn has_room_for(&self, view: &View) -> bool {
+        self.lines + view.peers.len() <= MOST_LINES
+    }
+
     /// Takes note of a view, and returns the addresses that are new.
     fn note(&mut self, access: &Access, asked: &NodeAddr, view: &View) -> Vec<NodeAddr> {
         let mut fresh = Vec::new();
+        self.lines += view.peers.len();
         if let Some(me) = view.myself() {
             self.asked_at
                 .entry(me.id.clone())
@@ -164,11 +229,21 @@ impl Found {
             let Some(addr) = self.locate(access, asked, peer) else {
                 continue;
             };
-            self.announced
-                .insert(peer.id.clone(), (peer.announced.clone(), addr.clone()));
+            let place = (peer.announced.clone(), addr.clone());
+            if peer.flags.myself {
+                self.announced.insert(peer.id.clone(), place);
+            } else {
+                self.announced.entry(peer.id.clone()).or_insert(place);
+            }
             let is_known = self.asked_at.contains_key(&peer.id);
-            if !is_known && !peer.flags.myself && self.targets.insert(addr.clone()) {
+            if is_known || peer.flags.myself || self.targets.contains(&addr) {
+                continue;
+            }
+            self.targets.insert(addr.clone());
+            if self.targets.len() <= MOST_NODES {
                 fresh.push(addr);
+            } else {
+                self.answers.push((addr, not_asked()));
             }
         }
         fresh
@@ -183,6 +258,26 @@ impl Found {
             return None;
         }
         access.map.locate(&peer.announced)
+    }
+
+    /// The IP to ask instead, when the hostname that a node announces leads nowhere from here. That
+    /// clients are sent there in vain is found when the announced endpoints are dialled.
+    fn way_around(&mut self, addr: &NodeAddr, answer: &Answer) -> Option<NodeAddr> {
+        let Answer::Silent {
+            silence: Silence::Unreachable,
+            ..
+        } = answer
+        else {
+            return None;
+        };
+        let mut places = self.announced.values_mut();
+        let (announced, place) = places.find(|(_, place)| place == addr)?;
+        let ip = announced.ip_endpoint()?;
+        if announced.endpoint().as_ref() != Some(addr) || !self.targets.insert(ip.clone()) {
+            return None;
+        }
+        *place = ip.clone();
+        Some(ip)
     }
 
     /// Whether this address is the one at which the node was first met; a second name for the same
@@ -274,16 +369,16 @@ async fn dial_announced(access: &Access, nodes: &[NodeReport]) -> Vec<Dialled> {
         let is_mapped = access.map.locate(&me.announced) != Some(endpoint.clone());
         (endpoint != node.addr && !is_mapped).then(|| (me.id.clone(), endpoint))
     });
-    join_all(others.map(|(id, endpoint)| async move {
-        let error = dial(access, &endpoint)
-            .await
-            .err()
-            .map(|error| error.to_string());
+    let dialling = others.map(|(id, endpoint)| async move {
+        let outcome = dial(access, &endpoint).await;
         Dialled {
             id,
             endpoint,
-            error,
+            error: outcome.err().map(|error| error.to_string()),
         }
-    }))
-    .await
+    });
+    stream::iter(dialling)
+        .buffered(MOST_AT_ONCE)
+        .collect()
+        .await
 }

@@ -8,12 +8,14 @@ mod access;
 mod credentials;
 mod error;
 mod explore;
+mod guard;
 mod map;
 mod node;
 mod probe;
 mod settle;
 mod stream;
 mod tls;
+mod view;
 
 pub use access::Access;
 pub use credentials::{Credentials, Secret, TlsSettings};

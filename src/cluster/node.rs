@@ -1,16 +1,19 @@
 //! One connection to exactly one node. Each question has a deadline; each reply its own result.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, Value};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::access::Access;
-use super::error::NodeError;
-use super::stream::{self, FLOOD_LIMIT, Seen, from_io};
+use super::error::{NodeError, printable};
+use super::guard::{Break, FLOOD_LIMIT, Seen};
+use super::stream::{self, plain};
+use super::view::read_view;
 use crate::model::{NodeAddr, View};
 
 /// A connection to one node. Cloning shares it.
@@ -21,6 +24,8 @@ pub struct Node {
     connection: MultiplexedConnection,
     seen: Arc<Seen>,
     deadline: Duration,
+    /// The end of what it is part of, when that comes before the deadline.
+    until: Option<Instant>,
     certificate_ends: Option<SystemTime>,
     // The task that moves the bytes; it ends with the last clone.
     _driver: Arc<AbortOnDropHandle<()>>,
@@ -120,15 +125,25 @@ impl Reply {
 }
 
 impl Node {
-    /// Connects and logs in.
+    /// Connects and logs in, all within one deadline.
     pub async fn connect(access: &Access, addr: &NodeAddr) -> Result<Node, NodeError> {
-        let node = Node::connect_without_login(access, addr).await?;
+        Node::connect_until(access, addr, Instant::now() + access.deadline).await
+    }
+
+    /// Connects and logs in before that moment.
+    pub(super) async fn connect_until(
+        access: &Access,
+        addr: &NodeAddr,
+        until: Instant,
+    ) -> Result<Node, NodeError> {
+        let node = Node::open(access, addr, until).await?;
         if let Some(password) = &access.credentials.password {
             let mut auth = Command::words("AUTH");
             if let Some(user) = &access.credentials.user {
                 auth = auth.arg(user);
             }
-            match node.ask(&auth.arg(password.expose())).await {
+            let auth = auth.arg(password.expose());
+            match node.before(until).ask(&auth).await {
                 Ok(_) => {}
                 Err(error) => node.accept_if_open(error)?,
             }
@@ -141,11 +156,15 @@ impl Node {
         access: &Access,
         addr: &NodeAddr,
     ) -> Result<Node, NodeError> {
+        Node::open(access, addr, Instant::now() + access.deadline).await
+    }
+
+    async fn open(access: &Access, addr: &NodeAddr, until: Instant) -> Result<Node, NodeError> {
         let stream::Opened {
             stream,
             seen,
             certificate_ends,
-        } = stream::open(access, addr).await?;
+        } = stream::open(access, addr, until).await?;
         // No login, no library name: what is sent is ours to choose and to judge.
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new()
@@ -160,6 +179,7 @@ impl Node {
             connection,
             seen,
             deadline: access.deadline,
+            until: None,
             certificate_ends,
             _driver: Arc::new(AbortOnDropHandle::new(tokio::spawn(driver))),
         })
@@ -201,16 +221,21 @@ impl Node {
         }
     }
 
+    /// The same connection, of which nothing may take longer than until then. A deadline that is
+    /// missed is still named by its full length: others had their share of it.
+    pub(super) fn before(&self, until: Instant) -> Node {
+        Node {
+            until: Some(until),
+            ..self.clone()
+        }
+    }
+
     /// Asks one question.
     pub async fn ask(&self, command: &Command) -> Result<Reply, NodeError> {
         self.seen.question();
         let mut connection = self.connection.clone();
         let cmd = command.packed();
-        let asking = connection.send_packed_command(&cmd);
-        let value = timeout(self.deadline, asking)
-            .await
-            .map_err(|_| self.timed_out())?
-            .map_err(|e| explain(&self.addr, &self.seen, &e, self.user.as_deref()))?;
+        let value = self.wait(connection.send_packed_command(&cmd)).await?;
         self.reply(value)
     }
 
@@ -235,41 +260,39 @@ impl Node {
         }
         pipeline.ignore_errors();
         let mut connection = self.connection.clone();
-        let asking = connection.send_packed_commands(&pipeline, 0, commands.len());
-        let values = timeout(self.deadline, asking)
-            .await
-            .map_err(|_| self.timed_out())?
-            .map_err(|e| explain(&self.addr, &self.seen, &e, self.user.as_deref()))?;
+        let values = self
+            .wait(connection.send_packed_commands(&pipeline, 0, commands.len()))
+            .await?;
         Ok(values.into_iter().map(|value| self.reply(value)).collect())
     }
 
     /// CLUSTER NODES.
     pub async fn view(&self) -> Result<View, NodeError> {
         let reply = self.say("CLUSTER NODES").await?;
-        self.read_view(&reply)
+        read_view(&self.addr, &reply)
     }
 
-    pub(super) fn read_view(&self, reply: &Reply) -> Result<View, NodeError> {
-        let text = reply.text().unwrap_or_default();
-        View::parse(&text).map_err(|error| NodeError::NotRedis {
-            addr: self.addr.clone(),
-            saw: error.to_string(),
-        })
+    async fn wait<T>(
+        &self,
+        answer: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, NodeError> {
+        let deadline = Instant::now() + self.deadline;
+        let until = self.until.map_or(deadline, |until| until.min(deadline));
+        let value = timeout_at(until, answer)
+            .await
+            .map_err(|_| self.timed_out())?
+            .map_err(|e| explain(&self.addr, &self.seen, &e, self.user.as_deref()))?;
+        self.seen.answered();
+        Ok(value)
     }
 
     fn timed_out(&self) -> NodeError {
         // Something came, but never a whole reply, and not in the protocol's form: not a slow
         // server but another kind of server.
-        match self.seen.beginning() {
-            Some(saw) if !self.seen.looks_like_redis() => NodeError::NotRedis {
-                addr: self.addr.clone(),
-                saw,
-            },
-            _ => NodeError::Timeout {
-                addr: self.addr.clone(),
-                after: self.deadline,
-            },
-        }
+        stranger(&self.addr, &self.seen).unwrap_or_else(|| NodeError::Timeout {
+            addr: self.addr.clone(),
+            after: self.deadline,
+        })
     }
 
     fn reply(&self, value: Value) -> Result<Reply, NodeError> {
@@ -285,7 +308,7 @@ impl Node {
     }
 }
 
-/// What the client library's error means.
+/// What the client library's error means, read together with what the guard saw.
 fn explain(addr: &NodeAddr, seen: &Seen, error: &RedisError, user: Option<&str>) -> NodeError {
     if seen.is_flooded() {
         return NodeError::Flood {
@@ -293,26 +316,68 @@ fn explain(addr: &NodeAddr, seen: &Seen, error: &RedisError, user: Option<&str>)
             limit: FLOOD_LIMIT,
         };
     }
-    if let Some(saw) = seen.beginning().filter(|_| !seen.looks_like_redis()) {
-        return NodeError::NotRedis {
-            addr: addr.clone(),
-            saw,
-        };
+    if let Some(stranger) = stranger(addr, seen) {
+        return stranger;
     }
     match error.kind() {
-        redis::ErrorKind::Parse => NodeError::NotRedis {
-            addr: addr.clone(),
-            saw: seen.beginning().unwrap_or_else(|| "nothing".into()),
-        },
-        redis::ErrorKind::Io => NodeError::Closed {
-            addr: addr.clone(),
-            why: String::new(),
-        },
+        redis::ErrorKind::Parse => out_of_form(addr, seen),
+        redis::ErrorKind::Io => ended(addr, seen, user),
         _ => match error.code() {
             Some(code) => {
                 NodeError::from_reply(addr, code, error.detail().unwrap_or_default(), user)
             }
-            None => from_io(addr, &std::io::Error::other(error.to_string())),
+            None => NodeError::Closed {
+                addr: addr.clone(),
+                why: printable(&error.to_string()),
+            },
+        },
+    }
+}
+
+/// What began otherwise than any Redis server.
+fn stranger(addr: &NodeAddr, seen: &Seen) -> Option<NodeError> {
+    let addr = addr.clone();
+    if seen.looks_like_tls() {
+        let why = "it speaks TLS, and this connection is plain".into();
+        return Some(NodeError::Closed { addr, why });
+    }
+    let saw = seen.beginning().filter(|_| !seen.looks_like_redis())?;
+    Some(NodeError::NotRedis { addr, saw })
+}
+
+fn out_of_form(addr: &NodeAddr, seen: &Seen) -> NodeError {
+    NodeError::NotRedis {
+        addr: addr.clone(),
+        saw: seen.latest().unwrap_or_else(|| "nothing".into()),
+    }
+}
+
+/// Why a connection ended.
+fn ended(addr: &NodeAddr, seen: &Seen, user: Option<&str>) -> NodeError {
+    // In a flight the library reports only that it stopped reading.
+    if !seen.is_over() && seen.latest().is_some() {
+        return out_of_form(addr, seen);
+    }
+    if let Some(words) = seen.last_words() {
+        let (code, detail) = words.split_once(' ').unwrap_or((&words, ""));
+        return NodeError::from_reply(addr, code, detail, user);
+    }
+    let addr = addr.clone();
+    match seen.broken() {
+        Some(Break::Tls(why)) => NodeError::Tls { addr, why },
+        _ if seen.is_mute_tls() => NodeError::Tls {
+            addr,
+            why: "the server closed the connection after the handshake; it may demand a client \
+                  certificate (--cert and --key)"
+                .into(),
+        },
+        Some(Break::System(why)) => NodeError::Closed {
+            addr,
+            why: plain(&why),
+        },
+        None => NodeError::Closed {
+            addr,
+            why: String::new(),
         },
     }
 }

@@ -13,6 +13,7 @@ use super::access::Access;
 use super::error::NodeError;
 use super::explore::Ask;
 use super::node::{Command, Node, Reply};
+use super::view::read_view;
 use crate::model;
 use crate::model::{
     AclUser, Facts, Info, NotRead, OpenSlot, Probe, Slot, SlotSet, SlowEntry, Stall,
@@ -22,7 +23,7 @@ use crate::model::{
 const PING_BUDGET: Duration = Duration::from_millis(100);
 
 /// How many COUNTKEYSINSLOT go in one flight.
-const FOREIGN_BATCH: usize = 1024;
+const FOREIGN_BATCH: usize = 2048;
 
 /// Settings whose values are secrets.
 const SECRETS: [&str; 5] = [
@@ -54,29 +55,29 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
     let mut next = || replies.next().unwrap_or(Ok(Reply::Nil));
     let (view, cluster, info) = (next(), next(), next());
     let mut facts = Facts {
-        view: node.read_view(&view?)?,
+        view: read_view(node.addr(), &view?)?,
         certificate_days_left: node.certificate_days_left(),
         ..Facts::default()
     };
     facts.keep(Probe::ClusterInfo, cluster, |facts, reply| {
-        facts.cluster = read_info(&reply)
+        facts.cluster = read_info(&reply);
     });
     facts.keep(Probe::Info, info, |facts, reply| {
-        facts.info = read_info(&reply)
+        facts.info = read_info(&reply);
     });
     if !ask.is_brief {
         facts.keep(Probe::Config, next(), |facts, reply| {
-            facts.config = read_config(&reply)
+            facts.config = read_config(&reply);
         });
         facts.keep(Probe::Acl, next(), Facts::read_users);
         facts.keep(Probe::SlowLog, next(), |facts, reply| {
-            facts.slow = read_slow_log(&reply)
+            facts.slow = read_slow_log(&reply);
         });
         facts.keep(Probe::Latency, next(), |facts, reply| {
-            facts.stalls = read_stalls(&reply)
+            facts.stalls = read_stalls(&reply);
         });
         facts.keep(Probe::Modules, next(), |facts, reply| {
-            facts.modules = read_modules(&reply)
+            facts.modules = read_modules(&reply);
         });
     }
     if facts.info.number("loading") == Some(1) {
@@ -88,8 +89,8 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
     Ok(facts)
 }
 
-/// All that takes time: the burst, the clock, the open door, the canary, the second sample, and at
-/// last the foreign keys.
+/// All that takes time, in turn. When the node is lost on the way, what is left is not asked: each
+/// question would cost one more deadline.
 pub(super) async fn second_look(
     access: &Access,
     node: &Node,
@@ -97,19 +98,43 @@ pub(super) async fn second_look(
     ask: &Ask,
     first_at: Instant,
 ) {
-    if ask.pings > 0 {
-        ping(node, facts, ask.pings).await;
-        clock(node, facts).await;
-        open_door(access, node, facts).await;
+    // The quick ones together get one deadline, however slowly each is answered.
+    let quick = node.before(tokio::time::Instant::now() + access.deadline);
+    let mut lost: Option<NodeError> = None;
+    for probe in wanted(facts, ask) {
+        let outcome = match (&lost, probe) {
+            (Some(error), _) => Err(error.clone()),
+            (None, Probe::Pings) => ping(&quick, facts, ask.pings).await,
+            (None, Probe::Clock) => clock(&quick, facts).await,
+            (None, Probe::OpenDoor) => open_door(access, &quick, facts).await,
+            (None, Probe::Canary) => canary(&quick, facts).await,
+            (None, Probe::ForeignKeys) => foreign_keys(node, facts).await,
+            (None, _) => sample(node, facts, ask.sample, first_at).await,
+        };
+        if let Err(error) = outcome {
+            facts.missed(probe, words(&error));
+            // The open door is another connection: when that is refused, this one may stand.
+            let is_lost = error.is_end() && probe != Probe::OpenDoor;
+            lost = lost.or(is_lost.then_some(error));
+        }
     }
-    if ask.is_canary {
-        canary(node, facts).await;
-    }
-    sample(node, facts, ask.sample, first_at).await;
-    // Last, for hundreds of thousands of replies would spoil every measurement beside them.
-    if ask.is_deep {
-        foreign_keys(node, facts).await;
-    }
+}
+
+/// What to ask this node, in order.
+fn wanted(facts: &Facts, ask: &Ask) -> Vec<Probe> {
+    let is_master = facts.view.myself().is_some_and(|me| me.flags.master);
+    [
+        (ask.pings > 0, Probe::Pings),
+        (ask.pings > 0, Probe::Clock),
+        (ask.pings > 0, Probe::OpenDoor),
+        (ask.is_canary && is_master, Probe::Canary),
+        (true, Probe::Sample),
+        // Last, for hundreds of thousands of replies would spoil every measurement beside them.
+        (ask.is_deep && is_master, Probe::ForeignKeys),
+    ]
+    .into_iter()
+    .filter_map(|(is_wanted, probe)| is_wanted.then_some(probe))
+    .collect()
 }
 
 trait Keep {
@@ -260,95 +285,90 @@ fn number(reply: &Reply) -> Option<u64> {
     reply.integer()?.try_into().ok()
 }
 
-async fn ping(node: &Node, facts: &mut Facts, count: u32) {
+async fn ping(node: &Node, facts: &mut Facts, count: u32) -> Result<(), NodeError> {
     let (begun, ping) = (Instant::now(), Command::words("PING"));
     for _ in 0..count {
         let sent = Instant::now();
-        if let Err(error) = node.ask(&ping).await {
-            facts.missed(Probe::Pings, words(&error));
-            return;
-        }
+        node.ask(&ping).await?;
         facts.pings_us.push(micros(sent.elapsed()));
         if begun.elapsed() > PING_BUDGET {
-            return;
+            break;
         }
     }
+    Ok(())
 }
 
-async fn clock(node: &Node, facts: &mut Facts) {
+async fn clock(node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
     let sent = Instant::now();
-    let reply = node.say("TIME").await;
+    let reply = node.say("TIME").await?;
     let half_way = sent.elapsed() / 2;
-    facts.keep(Probe::Clock, reply, |facts, reply| {
-        let [seconds, micros] = reply.list() else {
-            return;
-        };
-        let (Some(seconds), Some(micros)) = (seconds.integer(), micros.integer()) else {
-            return;
-        };
-        let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else {
-            return;
-        };
-        let here = now.saturating_sub(half_way).as_millis();
-        let there = seconds.saturating_mul(1000).saturating_add(micros / 1000);
-        facts.clock_ahead_ms = i64::try_from(here).ok().map(|here| there - here);
-    });
+    let here = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|now| i64::try_from(now.saturating_sub(half_way).as_millis()).ok());
+    facts.clock_ahead_ms = read_clock(&reply)
+        .zip(here)
+        .map(|(there, here)| there.saturating_sub(here));
+    Ok(())
+}
+
+/// TIME in ms.
+fn read_clock(reply: &Reply) -> Option<i64> {
+    let [seconds, micros] = reply.list() else {
+        return None;
+    };
+    let whole = seconds.integer()?.saturating_mul(1000);
+    Some(whole.saturating_add(micros.integer()? / 1000))
 }
 
 /// Whether the node answers somebody who gives no password. Without a password of our own the
 /// answers that we have are the proof.
-async fn open_door(access: &Access, node: &Node, facts: &mut Facts) {
+async fn open_door(access: &Access, node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
     if access.credentials.password.is_none() {
         facts.answers_without_password = Some(true);
-        return;
+        return Ok(());
     }
-    let asked = async {
-        let stranger = Node::connect_without_login(access, node.addr()).await?;
-        stranger.say("PING").await
+    let stranger = Node::connect_without_login(access, node.addr()).await?;
+    facts.answers_without_password = match stranger.say("PING").await {
+        Ok(_) => Some(true),
+        Err(NodeError::PasswordWanted { .. } | NodeError::Forbidden { .. }) => Some(false),
+        Err(error) => return Err(error),
     };
-    match asked.await {
-        Ok(_) => facts.answers_without_password = Some(true),
-        Err(NodeError::PasswordWanted { .. } | NodeError::Forbidden { .. }) => {
-            facts.answers_without_password = Some(false);
-        }
-        Err(error) => facts.missed(Probe::OpenDoor, words(&error)),
-    }
+    Ok(())
 }
 
 /// Writes a key of goodcache's own that expires by itself after 5 s, and waits for the replicas.
-async fn canary(node: &Node, facts: &mut Facts) {
-    let Some(me) = facts.view.myself().filter(|me| me.flags.master) else {
-        return;
+async fn canary(node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
+    let Some(me) = facts.view.myself() else {
+        return Ok(());
     };
-    let Some(key) = key_in(&me.slots) else { return };
-    let id = me.id.clone();
-    let replicas = facts
-        .view
-        .peers
-        .iter()
-        .filter(|peer| peer.master.as_ref() == Some(&id))
-        .count();
+    let Some(key) = key_in(&me.slots) else {
+        return Ok(());
+    };
+    let follows = |peer: &&model::Peer| peer.master.as_ref() == Some(&me.id);
+    let replicas = facts.view.peers.iter().filter(follows).count();
     let set = Command::words("SET")
         .arg(&key)
         .arg("goodcache")
         .arg("PX")
         .arg("5000");
-    if let Err(error) = node.ask(&set).await {
-        facts.canary = Some(model::Reply::Refused(words(&error)));
-        return;
+    match node.ask(&set).await {
+        Ok(_) => {}
+        Err(error) if error.is_end() => return Err(error),
+        Err(error) => {
+            facts.canary = Some(model::Reply::Refused(words(&error)));
+            return Ok(());
+        }
     }
     let begun = Instant::now();
     let wait = format!("WAIT {replicas} {}", PING_BUDGET.as_millis() * 10);
-    match node.say(&wait).await {
-        Ok(reply) => {
-            let fastest = facts.pings_us.iter().min().copied().unwrap_or(0);
-            facts.canary = Some(model::Reply::Acknowledged {
-                replicas: number(&reply).unwrap_or(0),
-                took_us: micros(begun.elapsed()).saturating_sub(fastest),
-            });
-        }
-        Err(error) => facts.missed(Probe::Canary, words(&error)),
-    }
+    let reply = node.say(&wait).await?;
+    let fastest = facts.pings_us.iter().min().copied().unwrap_or(0);
+    facts.canary = Some(model::Reply::Acknowledged {
+        replicas: number(&reply).unwrap_or(0),
+        took_us: micros(begun.elapsed()).saturating_sub(fastest),
+    });
+    Ok(())
 }
 
 /// A key of goodcache's own that hashes to one of those slots; `None` when there are none.
@@ -362,42 +382,66 @@ pub fn key_in(slots: &SlotSet) -> Option<String> {
         .find(|key| slots.contains(Slot::of_key(key.as_bytes())))
 }
 
-/// Counts the keys in every slot that this master does not own, in deep flights.
-async fn foreign_keys(node: &Node, facts: &mut Facts) {
-    let Some(me) = facts.view.myself().filter(|me| me.flags.master) else {
-        return;
+/// Counts the keys in every slot that this master does not own, unless it is seen to hold none.
+async fn foreign_keys(node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
+    let Some(me) = facts.view.myself() else {
+        return Ok(());
     };
     let foreign: Vec<Slot> = SlotSet::full().difference(&me.slots).iter().collect();
-    for batch in foreign.chunks(FOREIGN_BATCH) {
-        let count = |slot: &Slot| Command::words("CLUSTER COUNTKEYSINSLOT").arg(slot.to_string());
-        let commands: Vec<Command> = batch.iter().map(count).collect();
-        match node.ask_all(&commands).await {
-            Ok(replies) => {
-                for (&slot, reply) in batch.iter().zip(replies) {
-                    match reply.map(|reply| number(&reply).unwrap_or(0)) {
-                        Ok(0) => {}
-                        Ok(keys) => facts.foreign_keys.push(OpenSlot { slot, keys }),
-                        Err(error) => return facts.missed(Probe::ForeignKeys, words(&error)),
-                    }
+    let own: Vec<Slot> = me.slots.iter().collect();
+    if own.len() >= foreign.len() || !holds_no_others(node, &own).await? {
+        for batch in foreign.chunks(FOREIGN_BATCH) {
+            let commands: Vec<Command> = batch.iter().map(count_keys).collect();
+            for (&slot, reply) in batch.iter().zip(node.ask_all(&commands).await?) {
+                match number(&reply?).unwrap_or(0) {
+                    0 => {}
+                    keys => facts.foreign_keys.push(OpenSlot { slot, keys }),
                 }
             }
-            Err(error) => return facts.missed(Probe::ForeignKeys, words(&error)),
         }
     }
     facts.is_deep = true;
+    Ok(())
 }
 
-async fn sample(node: &Node, facts: &mut Facts, apart: Duration, first_at: Instant) {
+/// Whether the keys in those slots are all the keys there are, at one moment. With many masters this
+/// spares most of the questions: each owns a small part of the slots. `false` also when that could
+/// not be found out.
+async fn holds_no_others(node: &Node, slots: &[Slot]) -> Result<bool, NodeError> {
+    let mut commands = vec![Command::words("MULTI"), Command::words("DBSIZE")];
+    commands.extend(slots.iter().map(count_keys));
+    commands.push(Command::words("EXEC"));
+    let replies = node.ask_all(&commands).await?;
+    let Some(Ok(counts)) = replies.last() else {
+        return Ok(false);
+    };
+    let counts: Option<Vec<u64>> = counts.list().iter().map(number).collect();
+    let Some([all, each @ ..]) = counts.as_deref() else {
+        return Ok(false);
+    };
+    let sum = each.iter().copied().fold(0, u64::saturating_add);
+    Ok(each.len() == slots.len() && sum == *all)
+}
+
+fn count_keys(slot: &Slot) -> Command {
+    Command::words("CLUSTER COUNTKEYSINSLOT").arg(slot.to_string())
+}
+
+async fn sample(
+    node: &Node,
+    facts: &mut Facts,
+    apart: Duration,
+    first_at: Instant,
+) -> Result<(), NodeError> {
     if apart.is_zero() {
         facts.missed(Probe::Sample, "looked only once (--sample 0s)");
-        return;
+        return Ok(());
     }
     tokio::time::sleep(apart.saturating_sub(first_at.elapsed())).await;
-    let reply = node.say("INFO all").await;
+    let reply = node.say("INFO all").await?;
     facts.sample_ms = millis(first_at.elapsed());
-    facts.keep(Probe::Sample, reply, |facts, reply| {
-        facts.later = Some(read_info(&reply))
-    });
+    facts.later = Some(read_info(&reply));
+    Ok(())
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -410,7 +454,10 @@ fn micros(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::model::NodeAddr;
 
     fn bytes(text: &str) -> Reply {
         Reply::Bytes(text.as_bytes().to_vec())
@@ -453,6 +500,60 @@ mod tests {
         ]));
         let commands: Vec<&str> = log.iter().map(|entry| entry.command.as_str()).collect();
         assert_eq!(commands, ["SET", "CLUSTER NODES"]);
+    }
+
+    /// Any reply at all, with numbers and words that are likely to matter.
+    fn any_reply() -> impl Strategy<Value = Reply> {
+        let number = prop_oneof![
+            any::<i64>(),
+            Just(i64::MIN),
+            Just(i64::MAX),
+            Just(0),
+            -2..3_i64
+        ];
+        let word = prop_oneof![
+            "\\PC{0,12}".prop_map(String::into_bytes),
+            prop::collection::vec(any::<u8>(), 0..12),
+            "(user|on|off|#aa|cluster|name|ver|requirepass|-?[0-9]{1,25})".prop_map(Into::into),
+        ];
+        let leaf = prop_oneof![
+            Just(Reply::Nil),
+            number.prop_map(Reply::Integer),
+            word.prop_map(Reply::Bytes),
+        ];
+        leaf.prop_recursive(4, 64, 6, |inner| {
+            prop::collection::vec(inner, 0..6).prop_map(Reply::List)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_reply_makes_a_reader_panic(reply in any_reply()) {
+            let _ = (read_config(&reply), read_slow_log(&reply), read_stalls(&reply));
+            let _ = (read_modules(&reply), read_clock(&reply), number(&reply));
+            let _ = read_view(&NodeAddr::new("a", 1), &reply);
+            let mut facts = Facts { info: read_info(&reply), ..Facts::default() };
+            facts.read_users(reply);
+            let _ = (facts.info.replicas(), facts.info.keys(), facts.info.version());
+        }
+
+        #[test]
+        fn no_info_makes_a_reader_panic(
+            lines in prop::collection::vec(
+                "(db[0-9]|slave[0-9]|errorstat_X|redis_version|x):(keys|count|ip|port|lag)=[0-9.-]{0,22}",
+                0..8,
+            ),
+        ) {
+            let info = Info::parse(&lines.join("\r\n"));
+            let _ = (info.replicas(), info.keys(), info.version(), info.vendor());
+            let _ = (info.sum("errorstat_", "count"), info.float("x"), info.number("x"));
+        }
+
+        #[test]
+        fn a_secret_never_passes(name in "(requirepass|MasterAuth|tls-key-file-pass)", value in "\\PC{1,20}") {
+            let config = read_config(&Reply::List(vec![bytes(&name), bytes(&value)]));
+            prop_assert_eq!(config.values().collect::<Vec<_>>(), ["(set)"]);
+        }
     }
 
     #[test]

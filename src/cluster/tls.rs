@@ -1,6 +1,7 @@
 //! TLS to a node: trust, client certificate, server name. One provider (ring) for the whole program.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,7 +10,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
+};
 use x509_cert::der::Decode;
 
 use super::credentials::TlsSettings;
@@ -80,6 +84,93 @@ impl Tls {
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tls(sni: {:?})", self.sni)
+    }
+}
+
+/// What went wrong in TLS, in an operator's words; `None` when the error is not TLS's.
+pub(super) fn words(error: &io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(match error {
+        rustls::Error::InvalidCertificate(why) => certificate_words(why),
+        rustls::Error::AlertReceived(alert) => alert_words(*alert),
+        rustls::Error::InvalidMessage(_) => {
+            "what answers there does not speak TLS (leave --tls out for a plain server)".into()
+        }
+        other => other.to_string(),
+    })
+}
+
+/// Why we do not take the server's certificate.
+fn certificate_words(why: &CertificateError) -> String {
+    match why {
+        CertificateError::UnknownIssuer => {
+            "its certificate was signed by an authority that is not \
+             trusted here (name the authority with --cacert)"
+                .into()
+        }
+        // An authority that was made anew under its old name.
+        CertificateError::BadSignature => "its certificate was signed by another authority of the \
+             name that is trusted here (name the new one with --cacert)"
+            .into(),
+        CertificateError::NotValidForName => "its certificate is for another name".into(),
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => format!(
+            "its certificate is not for '{}' but for {} (ask for that name with --sni)",
+            expected.to_str(),
+            name_list(presented)
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired".into()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet (compare the clocks)".into()
+        }
+        CertificateError::Revoked => "its certificate was revoked".into(),
+        other => format!("its certificate is not acceptable: {other}"),
+    }
+}
+
+/// `DnsName("a.example")` and the like, without the library's wrapping.
+fn name_list(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let quoted = name.split('"').nth(1);
+        let inner = quoted.or_else(|| name.split(['(', ')']).nth(1));
+        inner.unwrap_or(name).to_owned()
+    };
+    match presented {
+        [] => "no name at all".into(),
+        names => names.iter().map(bare).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Why the server does not take us.
+fn alert_words(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
+            "the server demands a client certificate (give --cert and --key)".into()
+        }
+        // Before TLS 1.3 there was no alert of its own for a missing certificate.
+        AlertDescription::HandshakeFailure => {
+            "the server broke off the handshake; it may demand a client certificate (--cert and \
+             --key)"
+                .into()
+        }
+        AlertDescription::UnknownCA
+        | AlertDescription::BadCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::DecryptError => {
+            "the server does not accept the client certificate".into()
+        }
+        AlertDescription::CertificateExpired => {
+            "the server finds the client certificate expired".into()
+        }
+        AlertDescription::ProtocolVersion => "the server and we share no TLS version".into(),
+        AlertDescription::UnrecognisedName => {
+            "the server does not know the name that was asked for (see --sni)".into()
+        }
+        other => format!("the server broke off with the alert {other:?}"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! later, are read from one [`ClusterSpec`]; servers as plain processes of this machine are
 //! [`process`].
 
+pub mod compose;
 pub mod context;
 pub mod docker;
 mod node_conf;

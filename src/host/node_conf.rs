@@ -2,7 +2,8 @@
 //!
 //! A file rather than arguments: arguments are shown by `docker inspect` and `ps`, and the password
 //! is among these lines. The server may rewrite the file (`CONFIG REWRITE`), so its folder belongs
-//! to the user that runs the server.
+//! to the user that runs the server; and nobody else may enter it, since a rewritten file is
+//! readable by all (`rewriteConfigOverwriteFile` in the server's `config.c` sets 0644).
 
 use super::spec::{ClusterSpec, NodeSpec};
 
@@ -26,7 +27,8 @@ pub const TLS_LINES: &[(&str, &str)] = &[
 
 /// The whole file, password included.
 pub fn file(spec: &ClusterSpec, node: &NodeSpec, password: Option<&str>) -> String {
-    let mut text = without_password(spec, node, password.is_some(), false);
+    let mut text = format!("port {}\n", node.port);
+    text.push_str(&shared(spec, password.is_some()));
     if let Some(password) = password {
         text.push_str(&format!("requirepass {}\n", quoted(password)));
         text.push_str(&format!("masterauth {}\n", quoted(password)));
@@ -34,23 +36,10 @@ pub fn file(spec: &ClusterSpec, node: &NodeSpec, password: Option<&str>) -> Stri
     text
 }
 
-/// The file but for `requirepass` and `masterauth`.
-pub fn without_password(
-    spec: &ClusterSpec,
-    node: &NodeSpec,
-    has_password: bool,
-    is_tls: bool,
-) -> String {
+/// The lines that are the same on every node: all but the port and the password.
+pub fn shared(spec: &ClusterSpec, has_password: bool) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| text.push_str(&format!("{name} {value}\n"));
-    let port = node.port.to_string();
-    if is_tls {
-        line("port", "0");
-        line("tls-port", &port);
-        TLS_LINES.iter().for_each(|(name, value)| line(name, value));
-    } else {
-        line("port", &port);
-    }
     line("dir", "/data");
     line("cluster-enabled", "yes");
     line("cluster-config-file", "nodes.conf");
@@ -74,7 +63,7 @@ pub fn without_password(
 /// file, so that the container's description holds none.
 pub fn health_command(port: u16, is_tls: bool) -> String {
     let tls = if is_tls {
-        format!(" --tls --cacert {FOLDER}/ca.crt --cert {FOLDER}/node.crt --key {FOLDER}/node.key")
+        format!(" --tls --cacert {FOLDER}/ca.crt")
     } else {
         String::new()
     };

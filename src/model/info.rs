@@ -75,7 +75,7 @@ impl Info {
     pub fn sum(&self, prefix: &str, field: &str) -> u64 {
         self.with_prefix(prefix)
             .filter_map(|(_, value)| field_of(value, field)?.parse::<u64>().ok())
-            .sum()
+            .fold(0, u64::saturating_add)
     }
 
     /// The entries whose name starts so, with the prefix taken off.
@@ -124,7 +124,9 @@ impl Info {
 
     /// Keys of all databases (`dbN:keys=...`).
     pub fn keys(&self) -> u64 {
-        self.databases().map(|(_, keys, _)| keys).sum()
+        self.databases()
+            .map(|(_, keys, _)| keys)
+            .fold(0, u64::saturating_add)
     }
 
     /// `(database, keys, keys with an expiry)` of each database that holds any.

@@ -182,9 +182,7 @@ fn survival(doc: &mut Doc, losses: &Losses) {
 fn list(doc: &mut Doc, title: &str, lines: &[String]) {
     if !lines.is_empty() {
         doc.title(title);
-        for line in lines {
-            doc.paragraph(line.clone());
-        }
+        doc.push(Block::Lines(lines.iter().map(Cell::plain).collect()));
     }
 }
 

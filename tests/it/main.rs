@@ -4,9 +4,12 @@
 //! A test whose name holds `matrix` is run by `make matrix` over every server version that could be
 //! had; one whose name or module holds `docker` needs a Docker Engine.
 
+mod core;
+mod core_tls;
 mod create;
 mod docker;
 mod floors;
+mod hostile;
 mod load;
 mod servers;
 mod support;

@@ -11,11 +11,9 @@ use crate::ops::create::{Plan, Refusal, Report, Standing};
 use crate::render::{self, Doc, Look};
 
 /// Codes of faults that kept create from looking, rather than made it refuse.
-const BLIND: [&str; 10] = [
+const BLIND: [&str; 8] = [
     "unreachable",
-    "timeout",
-    "refused",
-    "closed",
+    "protected_mode",
     "password_wanted",
     "password_wrong",
     "forbidden",

@@ -1,22 +1,26 @@
 //! Where the nodes come from: servers that run already, containers, or processes of this machine.
 //! All three end as the same list of addresses.
 
+use std::io::Write;
 use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
 use super::Running;
+use crate::cli::check::look;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::profile::{Made, Profile, Shape};
 use crate::cli::reach;
 use crate::cli::settings::Source;
 use crate::cluster::{Access, Secret};
-use crate::host::ClusterSpec;
 use crate::host::docker::{self, DockerError, Engine};
 use crate::host::process::{self, LocalSpec, ProcessError};
+use crate::host::{ClusterSpec, compose};
 use crate::model::{NodeAddr, Site};
 use crate::ops::create::{self, Meeting, Options, Origin, Plan};
+use crate::render::doc::{Block, Doc, Tone};
 
 /// Masters when nobody says how many.
 const MASTERS: u16 = 3;
@@ -352,6 +356,8 @@ fn nodes(running: &Running<'_>) -> Vec<NodeAddr> {
 fn made(running: &Running<'_>) -> Result<Made, Failure> {
     Ok(match running.source() {
         Source::Nodes => Made::Nodes,
+        // What compose makes, compose takes away.
+        Source::Docker if running.create.write_compose.is_some() => Made::Nodes,
         Source::Docker => Made::Docker {
             engine: std::env::var("DOCKER_HOST").ok(),
             image: running.create.image.value.clone(),
@@ -368,10 +374,81 @@ fn made(running: &Running<'_>) -> Result<Made, Failure> {
     })
 }
 
-/// Writes the same cluster as a compose file.
+/// Writes the same cluster as a compose file, with its password in a file of its own beside it.
 pub(super) fn write_compose(running: &Running<'_>, path: &Path) -> Result<Exit, Failure> {
-    let _ = (running, path);
-    Err(Failure::usage("--write-compose"))
+    let provision = Provision::of(running)?;
+    let access = provision.access(running)?;
+    let Provision::Docker(spec) = &provision else {
+        return Err(Failure::usage(
+            "--write-compose writes containers: add --docker",
+        ));
+    };
+    let options = compose::Options {
+        replicas: running.create.replicas.value,
+        has_password: true,
+        is_tls: access.is_tls(),
+    };
+    spec.validate().map_err(Failure::usage)?;
+    let text =
+        compose::compose(spec, options).map_err(|error| Failure::new(Exit::Failed, error))?;
+    if running.create.is_dry_run {
+        running
+            .screen
+            .answer(&text)
+            .map_err(|error| Failure::new(Exit::Failed, error))?;
+        return Ok(Exit::Good);
+    }
+    let password_path = path.with_file_name(compose::password_file(running.name()));
+    if let Some(password) = &access.credentials.password {
+        write_new(&password_path, &format!("{}\n", password.expose()))?;
+    }
+    write_new(path, &text)?;
+    remember(running, &access)?;
+    let name = running.name();
+    let mut doc = Doc::new();
+    doc.push(Block::Verdict {
+        subject: name.to_owned(),
+        word: "WRITTEN".into(),
+        tone: Tone::Good,
+        rest: format!(
+            "{}, and the password in {}",
+            path.display(),
+            password_path.display()
+        ),
+    });
+    doc.commands([
+        format!("docker compose -p {name} -f {} up -d", path.display()),
+        format!("goodcache check {name} --wait healthy"),
+    ]);
+    let text = crate::render::terminal::text(&doc, look(running.screen));
+    running
+        .screen
+        .answer(&text)
+        .map_err(|error| Failure::new(Exit::Failed, error))?;
+    Ok(Exit::Good)
+}
+
+/// Writes a file that is not there yet, for its owner only: an older one may be in use.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let write = || {
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(text.as_bytes())
+    };
+    write().map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::new(
+            Exit::Refused,
+            anyhow!("{} is there already, and is left as it is", path.display()),
+        )
+        .next("name another file, or move that one away"),
+        _ => Failure::new(
+            Exit::Failed,
+            anyhow!("could not write {}: {error}", path.display()),
+        ),
+    })
 }
 
 /// Docker's failures: an engine that cannot be asked is not the same as one that refuses.

@@ -180,7 +180,9 @@ impl DockerError {
             DockerError::Died { container, .. } | DockerError::Mute { container, .. } => {
                 format!("read its whole log: docker logs {container}")
             }
-            DockerError::MadeByCompose(name) => format!("docker compose -p {name} down -v"),
+            DockerError::MadeByCompose(name) => {
+                format!("remove it with docker compose -p {name} down (with -v, its data as well)")
+            }
             DockerError::Context(_)
             | DockerError::Spec(_)
             | DockerError::Silent { .. }

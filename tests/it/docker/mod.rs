@@ -1,19 +1,15 @@
 //! Nodes in containers, on the real engine: each test makes a project of its own, on ports that were
 //! free, and takes it away again whatever happens.
 
-use std::collections::BTreeSet;
+mod compose;
+mod launch;
+
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use goodcache::host::context::Target;
-use goodcache::host::docker::{
-    Absence, DockerError, Engine, find, launch, node_map, remove, start_stopped,
-};
 use goodcache::host::{ClusterSpec, Labels};
-use goodcache::model::{Event, Events};
 
 const IMAGE: &str = "goodcache-test/redis:local";
 const PASSWORD: &str = "s3cret \"quoted\" \\ pass";
@@ -117,7 +113,8 @@ fn redis(port: u16, password: Option<&str>, args: &[&str]) -> String {
         command.env("REDISCLI_AUTH", password);
     }
     let output = command.args(args).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let both = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&both).into_owned()
 }
 
 /// Waits until it holds; fails with what it last said.
@@ -132,55 +129,35 @@ fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() -> Result<T
     }
 }
 
-#[tokio::test]
-async fn nodes_are_launched_found_started_again_and_removed() {
-    let project = Project::new("life", 3);
-    let engine = Engine::connect().await.unwrap();
-    let nodes = launch(&engine, &project.spec, None, &Events::ignored())
-        .await
-        .unwrap();
-
-    assert_eq!(nodes.len(), 3);
-    for node in &nodes {
-        assert_eq!(redis(node.port, None, &["ping"]).trim(), "PONG");
-        let config = redis(node.port, None, &["config", "get", "appendonly"]);
-        assert!(config.contains("yes"), "{config}");
-        let user = docker(&[
-            "exec",
-            &node.container,
-            "stat",
-            "-c",
-            "%U %a",
-            "/etc/goodcache/node.conf",
-        ]);
-        assert_eq!(user.trim(), "redis 600");
+/// Waits until each of these nodes says that all slots are served.
+fn await_whole(ports: impl Iterator<Item = u16>, password: Option<&str>) {
+    for port in ports {
+        eventually("the cluster is whole", || {
+            let info = redis(port, password, &["cluster", "info"]);
+            let is_whole = info.contains("cluster_state:ok") && info.contains("slots_ok:16384");
+            if is_whole { Ok(()) } else { Err(info) }
+        });
     }
-    // What a killed run would do: the same again, on what is there.
-    let again = launch(&engine, &project.spec, None, &Events::ignored())
-        .await
+}
+
+/// An authority of our own, and a certificate for loopback that the nodes share.
+fn write_certificates(dir: &Path) {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    std::fs::create_dir(dir).unwrap();
+    let ca_key = KeyPair::generate().unwrap();
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // With the name that both get by default, the leaf would look as if it had signed itself.
+    ca.distinguished_name.push(DnType::CommonName, "authority");
+    let ca_cert = ca.self_signed(&ca_key).unwrap();
+    let issuer = Issuer::new(ca, ca_key);
+    let key = KeyPair::generate().unwrap();
+    let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let cert = CertificateParams::new(names)
+        .unwrap()
+        .signed_by(&key, &issuer)
         .unwrap();
-    assert_eq!(again, nodes);
-
-    let victim = &nodes[1];
-    docker(&["stop", "-t", "5", &victim.container]);
-    let found = find(&engine, project.name()).await.unwrap();
-    let running: Vec<bool> = found.nodes.iter().map(|node| node.is_running).collect();
-    assert_eq!(running, [true, false, true]);
-    let started = start_stopped(&engine, project.name()).await.unwrap();
-    assert_eq!(started, [victim.container.clone()]);
-    let found = find(&engine, project.name()).await.unwrap();
-    assert_eq!(found.nodes[1].ip, Some(victim.ip), "the address stays");
-    assert_eq!(found.nodes[1].addr.as_ref(), Some(&victim.addr));
-
-    let removed = remove(&engine, project.name()).await.unwrap();
-    assert_eq!(
-        (
-            removed.containers.len(),
-            removed.volumes.len(),
-            removed.networks.len()
-        ),
-        (3, 3, 1)
-    );
-    assert_eq!(project.leftovers(), Vec::<String>::new());
-    assert!(find(&engine, project.name()).await.unwrap().is_empty());
+    std::fs::write(dir.join("ca.crt"), ca_cert.pem()).unwrap();
+    std::fs::write(dir.join("node.crt"), cert.pem()).unwrap();
+    std::fs::write(dir.join("node.key"), key.serialize_pem()).unwrap();
 }

@@ -1,0 +1,159 @@
+//! Compose and this program know each other's containers, and the files that it writes start.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use goodcache::host::compose::{Options, compose, password_file};
+use goodcache::host::docker::{Engine, find, launch, remove};
+use goodcache::model::Events;
+
+use super::{PASSWORD, Project, await_whole, docker, eventually, redis, run, write_certificates};
+
+/// A compose file of the project, in a folder that docker-compose can read.
+fn compose_file(project: &Project, options: Options, dir: &Path) -> PathBuf {
+    let path = dir.join("cluster.yaml");
+    std::fs::write(&path, compose(&project.spec, options).unwrap()).unwrap();
+    path
+}
+
+/// Runs docker-compose, in whichever form is installed.
+fn docker_compose(project: &Project, file: &Path, args: &[&str]) -> String {
+    let has_plugin = run("docker", &["compose", "version"]).status.success();
+    let mut command = Command::new(if has_plugin {
+        "docker"
+    } else {
+        "docker-compose"
+    });
+    if has_plugin {
+        command.arg("compose");
+    }
+    command
+        .args(["-p", project.name(), "-f"])
+        .arg(file)
+        .args(args);
+    command.env("GOODCACHE_SUBNET", free_subnet());
+    let output = command
+        .output()
+        .expect("docker compose, or docker-compose, is installed");
+    assert!(
+        output.status.success(),
+        "compose {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The first three numbers of a subnet of this test process alone.
+fn free_subnet() -> String {
+    let pid = std::process::id();
+    format!("10.{}.{}", 200 + pid / 256 % 50, pid % 256)
+}
+
+const PLAIN: Options = Options {
+    replicas: 0,
+    has_password: false,
+    is_tls: false,
+};
+
+#[tokio::test]
+async fn compose_knows_what_create_made() {
+    let project = Project::new("known", 2);
+    let engine = Engine::connect().await.unwrap();
+    let nodes = launch(&engine, &project.spec, None, &Events::ignored())
+        .await
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = compose_file(&project, PLAIN, dir.path());
+    let listed = docker_compose(&project, &file, &["ps", "-q"]);
+    let listed: BTreeSet<&str> = listed.lines().collect();
+    assert_eq!(listed.len(), nodes.len(), "{listed:?}");
+    // The second version of compose needs no file for this; it asks for these labels.
+    let label = format!("label=com.docker.compose.project={}", project.name());
+    let asked = docker(&[
+        "ps",
+        "-q",
+        "--filter",
+        &label,
+        "--filter",
+        "label=com.docker.compose.config-hash",
+        "--filter",
+        "label=com.docker.compose.oneoff=False",
+    ]);
+    assert_eq!(asked.lines().count(), nodes.len());
+    docker_compose(&project, &file, &["down", "-v"]);
+    assert_eq!(project.leftovers(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_compose_file_makes_a_whole_cluster() {
+    let project = Project::new("compose", 3);
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        has_password: true,
+        ..PLAIN
+    };
+    let file = compose_file(&project, options, dir.path());
+    let secret = dir.path().join(password_file(project.name()));
+    std::fs::write(secret, format!("{PASSWORD}\n")).unwrap();
+    docker_compose(&project, &file, &["up", "-d"]);
+    await_whole(
+        project.spec.nodes.iter().map(|node| node.port),
+        Some(PASSWORD),
+    );
+
+    let engine = Engine::connect().await.unwrap();
+    let found = find(&engine, project.name()).await.unwrap();
+    assert_eq!(found.nodes.len(), 3);
+    assert!(found.is_made_by_compose());
+    let error = remove(&engine, project.name()).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("down"), "{error}");
+    let inspected = docker(&["inspect", &found.nodes[0].container]);
+    assert!(!inspected.contains("s3cret"));
+
+    // Gone but for the data, and up again: the same cluster, joined by nobody anew.
+    docker_compose(&project, &file, &["down"]);
+    docker_compose(&project, &file, &["up", "-d"]);
+    await_whole(
+        project.spec.nodes.iter().map(|node| node.port),
+        Some(PASSWORD),
+    );
+    docker_compose(&project, &file, &["down", "-v"]);
+    assert_eq!(project.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn a_compose_file_makes_a_cluster_over_tls() {
+    let project = Project::new("tls", 3);
+    let dir = tempfile::tempdir().unwrap();
+    let tls = dir.path().join("tls");
+    write_certificates(&tls);
+    let options = Options {
+        has_password: true,
+        is_tls: true,
+        ..PLAIN
+    };
+    let file = compose_file(&project, options, dir.path());
+    let secret = dir.path().join(password_file(project.name()));
+    // Without a line break at its end, as other programs write it.
+    std::fs::write(secret, PASSWORD).unwrap();
+    docker_compose(&project, &file, &["up", "-d"]);
+    let ca = tls.join("ca.crt");
+    let ca = ca.to_str().unwrap();
+    for node in &project.spec.nodes {
+        eventually("the cluster is whole over TLS", || {
+            let ask = ["--tls", "--cacert", ca, "cluster", "info"];
+            let info = redis(node.port, Some(PASSWORD), &ask);
+            let is_whole = info.contains("cluster_state:ok") && info.contains("slots_ok:16384");
+            if is_whole { Ok(()) } else { Err(info) }
+        });
+    }
+    let port = project.spec.nodes[0].port;
+    let said = redis(
+        port,
+        Some(PASSWORD),
+        &["--tls", "--cacert", ca, "-c", "set", "foo", "1"],
+    );
+    assert_eq!(said.trim(), "OK");
+    docker_compose(&project, &file, &["down", "-v"]);
+}
