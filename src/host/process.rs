@@ -416,7 +416,7 @@ mod tests {
             folder: parent.path().join("cluster"),
             server: "/no/such/server".into(),
             ports: vec![
-                std::net::TcpListener::bind("127.0.0.1:0")
+                TcpListener::bind("127.0.0.1:0")
                     .unwrap()
                     .local_addr()
                     .unwrap()
