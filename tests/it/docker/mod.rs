@@ -78,11 +78,12 @@ impl Drop for Project {
     }
 }
 
-/// Ports that are free now, below the range of outgoing connections, as are their bus ports.
+/// Ports that are free now: above those of the servers that other tests start, and below the range
+/// of outgoing connections.
 fn free_ports(count: u16) -> Vec<u16> {
-    let start = 10_000 + (std::process::id() as u16).wrapping_mul(37) % 11_000;
-    let ports: Vec<u16> = (start..22_000)
-        .chain(10_000..start)
+    let start = 23_000 + (std::process::id() as u16).wrapping_mul(37) % 9_000;
+    let ports: Vec<u16> = (start..32_000)
+        .chain(23_000..start)
         .filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
         .take(usize::from(count))
         .collect();
