@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::options::Format;
 use super::options::check::FailOn;
 use super::reach;
-use super::saved;
+use super::saved::{self, Earlier};
 use super::screen::Screen;
 use super::settings::{CheckSettings, Settings, Watch};
 use crate::cluster::{Access, Ask};
@@ -142,7 +142,10 @@ impl Checking<'_> {
         let report = self.judge(seen)?;
         let mut text = self.text(seen, &report)?;
         if let Some(path) = &self.check.against {
-            let before = self.judge(&saved::read(path)?)?;
+            let before = match saved::read_earlier(path)? {
+                Earlier::Survey(survey) => self.judge(&survey)?,
+                Earlier::Report(report) => *report,
+            };
             text = self.with_changes(seen, &before, &report, text);
         }
         self.print(&text)?;

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::check::file_failure;
 use super::exit::{Exit, Failure};
 use crate::model::Survey;
+use crate::ops::check::Report;
+use crate::render;
 
 /// The form of the file.
 const SCHEMA: u32 = 1;
@@ -39,16 +41,51 @@ pub fn write(path: &Path, survey: &Survey) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads one back.
+/// What an earlier check left behind.
+pub enum Earlier {
+    /// All that was seen: it is judged anew, by today's rules and limits.
+    Survey(Box<Survey>),
+    /// What was made of it then, from `-o json`.
+    Report(Box<Report>),
+}
+
+/// Reads a survey back.
 pub fn read(path: &Path) -> Result<Survey, Failure> {
-    let text = std::fs::read(path).map_err(|e| file_failure("read the survey", path, e))?;
+    survey(path, &bytes(path)?)
+}
+
+/// Reads whatever an earlier check left behind, a survey or an answer in JSON.
+pub fn read_earlier(path: &Path) -> Result<Earlier, Failure> {
+    let bytes = bytes(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    if let Ok(report) = render::json::open::<Report>("check", &text) {
+        return Ok(Earlier::Report(Box::new(report)));
+    }
+    // With --against the report has what changed for a neighbour.
+    if let Ok(both) = render::json::open::<Compared>("check", &text) {
+        return Ok(Earlier::Report(both.report));
+    }
+    Ok(Earlier::Survey(Box::new(survey(path, &bytes)?)))
+}
+
+/// The report of a check that compared.
+#[derive(Deserialize)]
+struct Compared {
+    report: Box<Report>,
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|e| file_failure("read the survey", path, e))
+}
+
+fn survey(path: &Path, bytes: &[u8]) -> Result<Survey, Failure> {
     let not_one = |why: String| {
         let mut failure = file_failure("read the survey", path, why);
         failure.exit = Exit::Usage;
         failure.next("a survey is written by goodcache check --save-survey FILE")
     };
     let head: Saved<serde_json::Value> =
-        serde_json::from_slice(&text).map_err(|e| not_one(e.to_string()))?;
+        serde_json::from_slice(bytes).map_err(|e| not_one(e.to_string()))?;
     if head.schema != SCHEMA {
         return Err(not_one(format!(
             "it has schema {}, and this goodcache knows {SCHEMA} only",

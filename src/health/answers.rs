@@ -134,7 +134,8 @@ fn told(case: &Case, node: &NodeReport, silence: Silence) -> (String, String) {
     let (what, next) = match silence {
         Silence::Timeout => (
             "does not answer within the deadline: hung, frozen, or packets are dropped",
-            ping,
+            // redis-cli itself would wait for ever.
+            format!("timeout 5 {ping}"),
         ),
         Silence::Refused => (
             "refuses the connection: nothing listens there",
@@ -179,9 +180,11 @@ fn told(case: &Case, node: &NodeReport, silence: Silence) -> (String, String) {
 
 fn role_word(case: &Case, node: &NodeReport) -> &'static str {
     let member = node.id.as_ref().and_then(|id| case.topology.member(id));
-    match member.map(|member| member.role) {
-        Some(Role::Master) => "master",
-        Some(Role::Replica) => "replica",
+    match member.map(|member| (member.role, member.slots.is_empty(), member.failed_by)) {
+        // After a failover the others still call it a master, of nothing.
+        Some((Role::Master, true, 1..)) => "former master",
+        Some((Role::Master, ..)) => "master",
+        Some((Role::Replica, ..)) => "replica",
         _ => "node",
     }
 }

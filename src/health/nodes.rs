@@ -228,8 +228,10 @@ fn outsiders(case: &Case, notes: &mut Notes) {
             member.id.short(),
             count(slots, "slot")
         );
+        let others = case.asked().map(|other| other.report.addr.clone());
+        let other = others.filter(|addr| *addr != asked.report.addr).last();
         let meet = case.cli(
-            &case.any_addr(),
+            &other.unwrap_or_else(|| case.any_addr()),
             &format!(
                 "cluster meet {} {}",
                 asked.report.addr.host, asked.report.addr.port

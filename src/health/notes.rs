@@ -147,7 +147,10 @@ fn fold(doc: &CodeDoc, findings: &[Finding], case: &Case) -> Finding {
     let first = &findings[0];
     let evidence = if findings.iter().all(|f| f.evidence == first.evidence) {
         let names = findings.iter().map(|f| f.subject.name().to_owned());
-        format!("{} on {}", first.evidence, listed(names, NAMED))
+        match findings.len() == case.survey.nodes.len() {
+            true => format!("{} on every node", first.evidence),
+            false => format!("{} on {}", first.evidence, listed(names, NAMED)),
+        }
     } else {
         let seen = findings
             .iter()
@@ -164,7 +167,7 @@ fn fold(doc: &CodeDoc, findings: &[Finding], case: &Case) -> Finding {
         next: if findings.iter().all(|f| f.next == first.next) {
             first.next.clone()
         } else {
-            format!("{} (likewise for the others)", first.next)
+            format!("for each, here the first: {}", first.next)
         },
     }
 }

@@ -158,8 +158,25 @@ fn drift(case: &Case, notes: &mut Notes, nodes: &[Asked]) {
             listed(names.iter().map(|name| (*name).to_owned()), 6)
         ),
         format!("CONFIG GET: {}", told.join("; ")),
-        case.cli(&case.any_addr(), &format!("config get {}", names[0])),
+        to_most(case, nodes, names[0]),
     );
+}
+
+/// The command that gives one odd node what most have.
+fn to_most(case: &Case, nodes: &[Asked], name: &str) -> String {
+    let values = values(nodes, name, None);
+    let most = values.iter().max_by_key(|(_, on)| on.len());
+    let Some((value, _)) = most.filter(|(value, _)| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !value.is_empty() && value.chars().all(is_plain)
+    }) else {
+        return case.cli(&case.any_addr(), &format!("config get {name}"));
+    };
+    let odd =
+        (nodes.iter()).find(|asked| asked.facts.setting(name).is_some_and(|own| own != *value));
+    let addr = odd.map_or_else(|| case.any_addr(), |asked| asked.report.addr.clone());
+    let set = case.cli(&addr, &format!("config set {name} {value}"));
+    format!("to what most nodes have: {set}")
 }
 
 /// `5000 on a, b and 10 more, 15000 on c`; the fewest last, for they are the odd ones.

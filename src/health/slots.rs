@@ -116,19 +116,71 @@ fn uncovered(case: &Case, notes: &mut Notes) {
     if missing.is_empty() {
         return;
     }
-    let all = missing.is_full();
-    let summary = if all {
-        "no slot is assigned to any node, so the cluster serves nothing".to_owned()
-    } else {
+    let disowned = disowned(case, &missing);
+    for (owner, slots) in &disowned {
+        disowned_by(case, notes, owner, slots);
+    }
+    let missing = (disowned.values()).fold(missing, |rest, slots| rest.difference(slots));
+    if !missing.is_empty() {
+        nobodys(case, notes, &missing);
+    }
+}
+
+/// Slots that somebody has for an owner's while the owner itself does not: it answers with a
+/// redirection to another, who may send the client back.
+fn disowned<'a>(case: &'a Case, missing: &SlotSet) -> BTreeMap<&'a NodeId, SlotSet> {
+    let mut disowned: BTreeMap<&NodeId, SlotSet> = BTreeMap::new();
+    for (_, facts) in case.survey.answered() {
+        for peer in &facts.view.peers {
+            let slots = peer.slots.intersection(missing);
+            if !slots.is_empty() && case.survey.facts(&peer.id).is_some() {
+                let all = disowned.entry(&peer.id).or_default();
+                *all = all.union(&slots);
+            }
+        }
+    }
+    disowned
+}
+
+fn disowned_by(case: &Case, notes: &mut Notes, owner: &NodeId, slots: &SlotSet) {
+    let name = case.name(owner);
+    let addr = case.survey.node(owner).map(|node| node.addr.clone());
+    let addr = addr.unwrap_or_else(|| case.any_addr());
+    let first = slots.ranges().first().map_or(0, |range| range.0.number());
+    let take = case.cli(&addr, &format!("cluster setslot {first} node {owner}"));
+    notes.find(
+        &UNCOVERED,
+        case.cluster(),
         format!(
-            "{} of {SLOT_COUNT} slots are owned by nobody",
-            missing.len()
-        )
+            "others have {name} for the owner of {}, but not {name} itself",
+            count(slots.len(), "slot")
+        ),
+        format!("CLUSTER NODES: its own line lacks {}", clipped(slots)),
+        format!("if {name} is the rightful owner, for each slot: {take}"),
+    );
+}
+
+fn nobodys(case: &Case, notes: &mut Notes, missing: &SlotSet) {
+    let summary = match missing.len() {
+        1 => format!("1 of {SLOT_COUNT} slots is owned by nobody"),
+        _ if missing.is_full() => {
+            "no slot is assigned to any node, so the cluster serves nothing".to_owned()
+        }
+        more => format!("{more} of {SLOT_COUNT} slots are owned by nobody"),
     };
     let (first, last) = missing.ranges()[0];
-    let addr = case.topology.masters().find_map(|m| m.addr.clone());
+    let addr = case
+        .topology
+        .masters()
+        .filter(|m| m.is_answering)
+        .find_map(|m| m.addr.clone());
     let addr = addr.unwrap_or_else(|| case.any_addr());
-    let assign = case.cli(&addr, &format!("cluster addslotsrange {first} {last}"));
+    // ADDSLOTSRANGE is younger than Redis 6.2, and one slot needs no range.
+    let assign = match first == last {
+        true => format!("cluster addslots {first}"),
+        false => format!("cluster addslotsrange {first} {last}"),
+    };
+    let assign = case.cli(&addr, &assign);
     let next = if case.survey.nodes.iter().any(|node| node.facts().is_none()) {
         format!(
             "first bring back the nodes that do not answer: they may own them; only if they are lost: {assign}"
@@ -138,7 +190,7 @@ fn uncovered(case: &Case, notes: &mut Notes) {
     };
     let evidence = format!(
         "CLUSTER NODES of all nodes together: no owner for {}",
-        clipped(&missing)
+        clipped(missing)
     );
     notes.find(&UNCOVERED, case.cluster(), summary, evidence, next);
 }

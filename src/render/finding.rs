@@ -12,6 +12,8 @@ const MANY: usize = 4;
 /// So many subjects are named when findings are folded, and so many next steps.
 const NAMED: usize = 6;
 const STEPS: usize = 3;
+/// So many codes are named that were skipped for one reason.
+const SKIPPED: usize = 4;
 
 /// A severity's word and tone.
 pub fn severity(severity: Severity) -> (&'static str, Tone) {
@@ -122,34 +124,35 @@ fn and_more(texts: &[String], limit: usize, between: &str) -> String {
     }
 }
 
-/// What was skipped in one short text: how many checks, and the commonest reasons.
+/// What was skipped in one short text: the codes, by reason, the commonest reason first.
 pub fn skipped_in_short(skipped: &[Skipped]) -> String {
-    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
     for skip in skipped {
-        match reasons
-            .iter_mut()
-            .find(|(reason, _)| *reason == skip.reason)
-        {
-            Some((_, times)) => *times += 1,
-            None => reasons.push((&skip.reason, 1)),
+        let index = reasons
+            .iter()
+            .position(|(reason, _)| *reason == skip.reason);
+        let index = index.unwrap_or_else(|| {
+            reasons.push((&skip.reason, Vec::new()));
+            reasons.len() - 1
+        });
+        let codes = &mut reasons[index].1;
+        if !codes.contains(&skip.code) {
+            codes.push(skip.code.clone());
         }
     }
     if reasons.is_empty() {
         return String::new();
     }
-    reasons.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    reasons.sort_by_key(|(_, codes)| std::cmp::Reverse(codes.len()));
     let told: Vec<String> = reasons
         .iter()
-        .map(|(reason, times)| match times {
-            1 => (*reason).to_owned(),
-            _ => format!("{reason} ({} times)", human::count(*times as u64)),
-        })
+        .map(|(reason, codes)| format!("{}: {reason}", and_more(codes, SKIPPED, ", ")))
         .collect();
     let checks = match skipped.len() {
-        1 => "1 check was skipped".to_owned(),
-        n => format!("{} checks were skipped", human::count(n as u64)),
+        1 => "1 check skipped".to_owned(),
+        n => format!("{} checks skipped", human::count(n as u64)),
     };
-    format!("{checks}: {}; -v lists them", and_more(&told, 3, "; "))
+    format!("{checks} (-v lists them). {}", and_more(&told, 4, "; "))
 }
 
 /// What was skipped, a line each.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{NodeAddr, Role};
+use crate::model::{NodeAddr, Role, SLOT_COUNT};
 use crate::ops::check::{NodeRow, Report, ShardRow};
 
 use super::doc::{Cell, Column, Table, Tone};
@@ -196,7 +196,13 @@ pub fn survival(report: &Report) -> Vec<(String, Cell)> {
         ),
         ("zone", &survives.zones, |n| n.zone.as_ref()),
     ] {
-        if !losses.is_empty() {
+        if report.cluster.slots_served < usize::from(SLOT_COUNT) && !losses.is_empty() {
+            let text = "no: not all slots are served even now";
+            lines.push((
+                format!("survives loss of a {kind}"),
+                Cell::new(text, Tone::Bad),
+            ));
+        } else if !losses.is_empty() {
             let told = tell_losses(kind, losses, |name| (masters(at, name), of));
             lines.push((format!("survives loss of a {kind}"), told));
         }

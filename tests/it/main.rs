@@ -4,6 +4,7 @@
 //! A test whose name holds `matrix` is run by `make matrix` over every server version that could be
 //! had; one whose name or module holds `docker` needs a Docker Engine.
 
+mod check;
 mod core;
 mod core_tls;
 mod create;
