@@ -87,8 +87,19 @@ pub enum ProcessError {
     /// The folder is not one of goodcache's.
     #[error("{} was not made by goodcache (no file {MARK} in it)", .0.display())]
     NotOurs(PathBuf),
+    /// The folder holds files of somebody else.
+    #[error("the folder {} holds files that goodcache did not make", .0.display())]
+    NotEmpty(PathBuf),
+    /// A file or folder could not be removed.
+    #[error("could not remove {}: {source}", path.display())]
+    NotRemoved {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
     /// A file could not be written or read.
-    #[error("{}: {source}", path.display())]
+    #[error("could not write {}: {source}", path.display())]
     File {
         /// Which.
         path: PathBuf,
@@ -107,9 +118,15 @@ impl ProcessError {
             ProcessError::PortTaken { .. } | ProcessError::PortTooHigh(_) => {
                 "choose other ports with --base-port"
             }
-            ProcessError::NotUp { .. } => "mend what the log complains of, then run it again",
+            ProcessError::NotUp { .. } => {
+                "mend what the log complains of, or name another server with --server PATH, then run it again"
+            }
             ProcessError::NotDown { .. } => "look at the process; it may wait for a disk",
+            ProcessError::NotEmpty(_) => {
+                "name an empty folder, or one that is yet to be made, with --dir"
+            }
             ProcessError::NotOurs(_) => "give the folder that goodcache create --local made",
+            ProcessError::NotRemoved { .. } => "check its owner, then destroy again",
             ProcessError::File { .. } => "check the folder, its owner and the space left",
         }
     }
@@ -117,8 +134,7 @@ impl ProcessError {
 
 /// Starts every node that is not running, and waits until each has its pid file.
 pub fn start(spec: &LocalSpec) -> Result<Vec<Started>, ProcessError> {
-    make_folder(&spec.folder)?;
-    write_file(&spec.folder.join(MARK), "")?;
+    claim_folder(&spec.folder)?;
     let mut started = Vec::new();
     for &port in &spec.ports {
         started.push(start_node(spec, port)?);
@@ -127,6 +143,18 @@ pub fn start(spec: &LocalSpec) -> Result<Vec<Started>, ProcessError> {
         wait_until_up(&spec.folder, port)?;
     }
     Ok(started)
+}
+
+/// Makes the folder ours. One that holds anything else is left alone: destroy removes what is ours.
+fn claim_folder(folder: &Path) -> Result<(), ProcessError> {
+    let mark = folder.join(MARK);
+    let is_strange =
+        !mark.is_file() && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if is_strange {
+        return Err(ProcessError::NotEmpty(folder.to_owned()));
+    }
+    make_folder(folder)?;
+    write_file(&mark, "")
 }
 
 fn start_node(spec: &LocalSpec, port: u16) -> Result<Started, ProcessError> {
@@ -254,15 +282,16 @@ pub fn ports(folder: &Path) -> Vec<u16> {
     ports
 }
 
-/// Ends every node (SIGTERM, then SIGKILL) and removes the folder with all data in it. Returns how
-/// many processes were ended.
+/// Ends every node (SIGTERM, then SIGKILL) and removes their folders with all data in them; what
+/// somebody else put beside them stays. Returns how many processes were ended.
 pub fn remove(folder: &Path) -> Result<usize, ProcessError> {
     if !folder.join(MARK).is_file() {
         return Err(ProcessError::NotOurs(folder.to_owned()));
     }
-    let nodes: Vec<(u16, i32)> = ports(folder)
-        .into_iter()
-        .filter_map(|port| Some((port, running(folder, port)?)))
+    let ports = ports(folder);
+    let nodes: Vec<(u16, i32)> = ports
+        .iter()
+        .filter_map(|&port| Some((port, running(folder, port)?)))
         .collect();
     for &(_, pid) in &nodes {
         // A node that was frozen for a drill would not hear SIGTERM.
@@ -272,11 +301,23 @@ pub fn remove(folder: &Path) -> Result<usize, ProcessError> {
     for &(port, pid) in &nodes {
         end(folder, port, pid)?;
     }
-    fs::remove_dir_all(folder).map_err(|source| ProcessError::File {
-        path: folder.to_owned(),
-        source,
-    })?;
+    for port in ports {
+        let folder = node_folder(folder, port);
+        fs::remove_dir_all(&folder).map_err(|source| not_removed(&folder, source))?;
+    }
+    // The mark goes last: until then the next destroy can go on.
+    let mark = folder.join(MARK);
+    fs::remove_file(&mark).map_err(|source| not_removed(&mark, source))?;
+    // It stays when something of somebody else is in it.
+    let _ = fs::remove_dir(folder);
     Ok(nodes.len())
+}
+
+fn not_removed(path: &Path, source: io::Error) -> ProcessError {
+    ProcessError::NotRemoved {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 fn end(folder: &Path, port: u16, pid: i32) -> Result<(), ProcessError> {
@@ -352,6 +393,26 @@ mod tests {
             Err(ProcessError::NotOurs(_))
         ));
         assert!(folder.path().join("precious").exists());
+    }
+
+    #[test]
+    fn a_folder_with_other_files_is_not_claimed_and_what_is_put_there_later_survives() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        fs::write(&precious, "x").unwrap();
+        assert!(matches!(
+            claim_folder(folder.path()),
+            Err(ProcessError::NotEmpty(_))
+        ));
+        fs::remove_file(&precious).unwrap();
+        claim_folder(folder.path()).unwrap();
+        claim_folder(folder.path()).unwrap();
+        fs::write(&precious, "x").unwrap();
+        let node = folder.path().join("7001");
+        fs::create_dir(&node).unwrap();
+        fs::write(node.join("redis.conf"), "").unwrap();
+        assert_eq!(remove(folder.path()).unwrap(), 0);
+        assert!(precious.exists() && !node.exists());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 
 use super::Running;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::profile::{Made, Profile, Shape};
+use crate::cli::profile::{Made, Profile, Profiles, Shape};
 use crate::cli::reach;
 use crate::cli::settings::Source;
 use crate::cluster::{Access, Secret};
@@ -51,6 +51,9 @@ impl Provision {
         let Some(shape) = self.shape(running) else {
             return Ok(None);
         };
+        if shape.masters < 3 && !running.create.allow_small.value {
+            return Err(too_small(shape.masters));
+        }
         let addrs: Vec<NodeAddr> = ports(&shape)
             .map(|port| NodeAddr::new(reached_at(shape.bind), port))
             .collect();
@@ -191,10 +194,17 @@ fn start_processes(
     spec: &LocalSpec,
     access: &Access,
 ) -> Result<Vec<Origin>, Failure> {
+    let before = Before::now(running, &spec.folder);
     remember(running, access)?;
     let events = running.screen.events();
     events.begin(format!("starting {} servers", spec.ports.len()));
-    let started = process::start(spec).map_err(|error| process_failure(&error))?;
+    let started = match process::start(spec) {
+        Ok(started) => started,
+        Err(error) => {
+            running.screen.clear();
+            return Err(before.back(running, spec, &error));
+        }
+    };
     let now = started
         .iter()
         .filter(|&&started| started == process::Started::Now)
@@ -204,6 +214,7 @@ fn start_processes(
             "all {} servers were running already",
             started.len()
         )),
+        1 => events.done("1 server started"),
         now => events.done(format!("{now} servers started")),
     }
     Ok(spec
@@ -211,6 +222,62 @@ fn start_processes(
         .iter()
         .map(|&port| origin(running, NodeAddr::new("127.0.0.1", port)))
         .collect())
+}
+
+/// How things stood before local servers were started. Servers that did not come up leave nothing
+/// behind that was not there: neither processes of a first run, nor a name at which a later `check`
+/// would look in vain, nor settings that a later `create` would take over.
+struct Before {
+    has_folder: bool,
+    current: Option<String>,
+}
+
+impl Before {
+    fn now(running: &Running<'_>, folder: &Path) -> Before {
+        let profiles = running.layers.profiles.as_ref();
+        Before {
+            has_folder: folder.exists(),
+            current: profiles.and_then(Profiles::current),
+        }
+    }
+
+    fn back(&self, running: &Running<'_>, spec: &LocalSpec, error: &ProcessError) -> Failure {
+        let failure = process_failure(error);
+        let by_hand = format!("goodcache destroy {} removes what is left", running.name());
+        if !self.has_folder && spec.folder.exists() && process::remove(&spec.folder).is_err() {
+            return failure.next(by_hand);
+        }
+        match self.profile_back(running) {
+            Ok(()) => failure,
+            Err(_) => failure.next(by_hand),
+        }
+    }
+
+    fn profile_back(&self, running: &Running<'_>) -> anyhow::Result<()> {
+        let Some(profiles) = &running.layers.profiles else {
+            return Ok(());
+        };
+        match &running.layers.profile {
+            Some(profile) => profiles.save(profile)?,
+            None => profiles.remove(running.name())?,
+        }
+        match &self.current {
+            Some(name) => profiles.make_current(name),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Said before anything is started; servers that run already are judged by preflight.
+fn too_small(masters: u16) -> Failure {
+    let noun = if masters == 1 { "master" } else { "masters" };
+    Failure::new(
+        Exit::Refused,
+        anyhow!(
+            "refused: {masters} {noun} cannot elect a new one when one dies: three are the least; nothing was changed"
+        ),
+    )
+    .next("give --masters 3 or more, or say --allow-small for a cluster to develop with")
 }
 
 fn shape(running: &Running<'_>) -> Shape {
@@ -393,6 +460,7 @@ pub(in crate::cli) fn process_failure(error: &ProcessError) -> Failure {
     let exit = match error {
         ProcessError::PortTaken { .. }
         | ProcessError::PortTooHigh(_)
+        | ProcessError::NotEmpty(_)
         | ProcessError::NotOurs(_) => Exit::Refused,
         _ => Exit::Failed,
     };
