@@ -493,8 +493,8 @@ check:
                 &["bad", "line 1"],
             ),
             ("a: [\n", &["line"]),
-            ("default: a\ndefault: b\n", &["duplicate", "default"]),
-            ("clusters: {a: {}, a: {}}\n", &["duplicate", "a"]),
+            ("default: a\ndefault: b\n", &["written twice", "default"]),
+            ("clusters: {a: {}, a: {}}\n", &["written twice", "a"]),
         ] {
             let error = read(text).unwrap_err();
             assert_eq!(error.exit, super::super::exit::Exit::Usage);

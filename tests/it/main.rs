@@ -13,3 +13,4 @@ mod hostile;
 mod load;
 mod servers;
 mod support;
+mod usage;
