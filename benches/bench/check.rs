@@ -15,7 +15,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 const HANG: Duration = Duration::from_secs(20);
 /// A check may find warnings, and exit with 0; with critical findings it exits with 3.
 const LOOKED: [i32; 2] = [0, 3];
-/// Many servers on few cores: none shall be called dead because it waits for its turn.
+/// While they join: nodes tell each other their roles within half of it.
+const BRISK: &str = "8000";
+/// Afterwards: many servers on few cores, and none shall be called dead while it waits for its turn.
 const PATIENT: &str = "30000";
 
 /// A hundred nodes, fifty of them masters.
@@ -33,7 +35,7 @@ pub fn hundred() -> Vec<Row> {
 /// Twenty nodes, each behind a wire of 50 ms.
 pub fn delayed() -> Vec<Row> {
     let fleet = Fleet::start_with(20, |_| behind_delay(Duration::from_millis(50)));
-    fleet.join(10);
+    join(&fleet, 10);
     let seed = announced(&fleet);
     let peak = Peak::default();
     let (ours, theirs) = compare(3, &peak, &seed, &["--deadline", "5s"]);
@@ -148,10 +150,17 @@ fn ending(outcome: &Outcome) -> String {
 }
 
 fn cluster(masters: usize, replicas: usize) -> Fleet {
-    let spec = Spec::with_args(&["--cluster-node-timeout", PATIENT]);
+    let spec = Spec::with_args(&["--cluster-node-timeout", BRISK]);
     let fleet = Fleet::start_with(masters + replicas, |_| spec.clone());
-    fleet.join(masters);
+    join(&fleet, masters);
     fleet
+}
+
+fn join(fleet: &Fleet, masters: usize) {
+    fleet.join(masters);
+    for server in fleet.iter() {
+        server.cli(&["CONFIG", "SET", "cluster-node-timeout", PATIENT]);
+    }
 }
 
 /// A server that sends clients to a delayed port, and peers to its own bus.
@@ -168,7 +177,7 @@ fn behind_delay(by: Duration) -> Spec {
         port: Some(port),
         ..Spec::with_args(&[
             "--cluster-node-timeout",
-            PATIENT,
+            BRISK,
             "--cluster-announce-ip",
             "127.0.0.1",
             "--cluster-announce-port",

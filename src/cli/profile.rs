@@ -120,7 +120,7 @@ impl Profiles {
     }
 
     /// Makes that profile the one that is meant when no cluster is named.
-    pub fn make_current(&self, name: &str) -> Result<()> {
+    fn make_current(&self, name: &str) -> Result<()> {
         write_private(&self.root.join("current"), format!("{name}\n").as_bytes())
     }
 

@@ -87,19 +87,11 @@ pub enum ProcessError {
     /// The folder is not one of goodcache's.
     #[error("{} was not made by goodcache (no file {MARK} in it)", .0.display())]
     NotOurs(PathBuf),
-    /// The folder holds files of somebody else.
-    #[error("the folder {} holds files that goodcache did not make", .0.display())]
-    NotEmpty(PathBuf),
-    /// A file or folder could not be removed.
-    #[error("could not remove {}: {source}", path.display())]
-    NotRemoved {
-        /// Which.
-        path: PathBuf,
-        /// The system's words.
-        source: io::Error,
-    },
+    /// The folder holds something already, and not a cluster of ours.
+    #[error("{} holds something already, and nothing that goodcache made", .0.display())]
+    Occupied(PathBuf),
     /// A file could not be written or read.
-    #[error("could not write {}: {source}", path.display())]
+    #[error("could not use {}: {source}", path.display())]
     File {
         /// Which.
         path: PathBuf,
@@ -122,19 +114,38 @@ impl ProcessError {
                 "mend what the log complains of, or name another server with --server PATH, then run it again"
             }
             ProcessError::NotDown { .. } => "look at the process; it may wait for a disk",
-            ProcessError::NotEmpty(_) => {
-                "name an empty folder, or one that is yet to be made, with --dir"
-            }
             ProcessError::NotOurs(_) => "give the folder that goodcache create --local made",
-            ProcessError::NotRemoved { .. } => "check its owner, then destroy again",
+            ProcessError::Occupied(_) => "name a folder that is empty or not there yet with --dir",
             ProcessError::File { .. } => "check the folder, its owner and the space left",
         }
     }
 }
 
-/// Starts every node that is not running, and waits until each has its pid file.
+/// Starts every node that is not running, and waits until each has its pid file. What stands in the
+/// way of any of them is told before the first is started.
 pub fn start(spec: &LocalSpec) -> Result<Vec<Started>, ProcessError> {
-    claim_folder(&spec.folder)?;
+    let is_new = !spec.folder.exists();
+    require_ours(&spec.folder)?;
+    let is_down = |port: &u16| running(&spec.folder, *port).is_none();
+    for port in spec.ports.iter().copied().filter(is_down) {
+        require_free(port)?;
+    }
+    make_folder(&spec.folder)?;
+    write_file(&spec.folder.join(MARK), "")?;
+    let started = start_all(spec);
+    let runs_any = || {
+        spec.ports
+            .iter()
+            .any(|&port| running(&spec.folder, port).is_some())
+    };
+    if started.is_err() && is_new && !runs_any() {
+        // Nothing came to be: leave nothing behind.
+        let _ = fs::remove_dir_all(&spec.folder);
+    }
+    started
+}
+
+fn start_all(spec: &LocalSpec) -> Result<Vec<Started>, ProcessError> {
     let mut started = Vec::new();
     for &port in &spec.ports {
         started.push(start_node(spec, port)?);
@@ -145,23 +156,26 @@ pub fn start(spec: &LocalSpec) -> Result<Vec<Started>, ProcessError> {
     Ok(started)
 }
 
-/// Makes the folder ours. One that holds anything else is left alone: destroy removes what is ours.
-fn claim_folder(folder: &Path) -> Result<(), ProcessError> {
-    let mark = folder.join(MARK);
-    let is_strange =
-        !mark.is_file() && fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if is_strange {
-        return Err(ProcessError::NotEmpty(folder.to_owned()));
+/// A folder that holds something and was not made here is somebody's: `remove` would take it away.
+fn require_ours(folder: &Path) -> Result<(), ProcessError> {
+    let is_empty = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(source) => {
+            let path = folder.to_owned();
+            return Err(ProcessError::File { path, source });
+        }
+    };
+    match is_empty || folder.join(MARK).is_file() {
+        true => Ok(()),
+        false => Err(ProcessError::Occupied(folder.to_owned())),
     }
-    make_folder(folder)?;
-    write_file(&mark, "")
 }
 
 fn start_node(spec: &LocalSpec, port: u16) -> Result<Started, ProcessError> {
     if running(&spec.folder, port).is_some() {
         return Ok(Started::Already);
     }
-    require_free(port)?;
     let folder = node_folder(&spec.folder, port);
     make_folder(&folder)?;
     let _ = fs::remove_file(folder.join("pid"));
@@ -303,21 +317,17 @@ pub fn remove(folder: &Path) -> Result<usize, ProcessError> {
     }
     for port in ports {
         let folder = node_folder(folder, port);
-        fs::remove_dir_all(&folder).map_err(|source| not_removed(&folder, source))?;
+        fs::remove_dir_all(&folder).map_err(|source| ProcessError::File {
+            path: folder,
+            source,
+        })?;
     }
     // The mark goes last: until then the next destroy can go on.
     let mark = folder.join(MARK);
-    fs::remove_file(&mark).map_err(|source| not_removed(&mark, source))?;
-    // It stays when something of somebody else is in it.
+    fs::remove_file(&mark).map_err(|source| ProcessError::File { path: mark, source })?;
+    // The folder stays when something of somebody else is in it.
     let _ = fs::remove_dir(folder);
     Ok(nodes.len())
-}
-
-fn not_removed(path: &Path, source: io::Error) -> ProcessError {
-    ProcessError::NotRemoved {
-        path: path.to_owned(),
-        source,
-    }
 }
 
 fn end(folder: &Path, port: u16, pid: i32) -> Result<(), ProcessError> {
@@ -396,23 +406,56 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_other_files_is_not_claimed_and_what_is_put_there_later_survives() {
+    fn nodes_are_not_put_into_a_folder_of_somebody_else() {
         let folder = tempfile::tempdir().unwrap();
-        let precious = folder.path().join("precious");
-        fs::write(&precious, "x").unwrap();
-        assert!(matches!(
-            claim_folder(folder.path()),
-            Err(ProcessError::NotEmpty(_))
-        ));
-        fs::remove_file(&precious).unwrap();
-        claim_folder(folder.path()).unwrap();
-        claim_folder(folder.path()).unwrap();
-        fs::write(&precious, "x").unwrap();
+        fs::write(folder.path().join("precious"), "x").unwrap();
+        let spec = LocalSpec {
+            folder: folder.path().to_owned(),
+            server: "no-such-server".into(),
+            ports: Vec::new(),
+            node_timeout: Duration::from_secs(5),
+            password: None,
+        };
+        assert!(matches!(start(&spec), Err(ProcessError::Occupied(_))));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_started_leaves_nothing_behind() {
+        let parent = tempfile::tempdir().unwrap();
+        let spec = LocalSpec {
+            folder: parent.path().join("cluster"),
+            server: "/no/such/server".into(),
+            ports: vec![
+                TcpListener::bind("127.0.0.1:0")
+                    .unwrap()
+                    .local_addr()
+                    .unwrap()
+                    .port()
+                    / 4
+                    + 9000,
+            ],
+            node_timeout: Duration::from_secs(5),
+            password: None,
+        };
+        assert!(matches!(start(&spec), Err(ProcessError::NoProgram { .. })));
+        assert!(!spec.folder.exists());
+    }
+
+    #[test]
+    fn what_somebody_put_beside_the_nodes_survives_them() {
+        let folder = tempfile::tempdir().unwrap();
         let node = folder.path().join("7001");
         fs::create_dir(&node).unwrap();
-        fs::write(node.join("redis.conf"), "").unwrap();
+        for path in [
+            folder.path().join(MARK),
+            node.join("redis.conf"),
+            folder.path().join("notes"),
+        ] {
+            fs::write(path, "").unwrap();
+        }
         assert_eq!(remove(folder.path()).unwrap(), 0);
-        assert!(precious.exists() && !node.exists());
+        assert!(folder.path().join("notes").exists() && !node.exists());
     }
 
     #[test]

@@ -509,7 +509,7 @@ fn a_local_create_that_cannot_start_leaves_no_trace() {
     for (more, code, why) in [
         (&["--server", "/bin/false"][..], 1, "did not come up"),
         (&["--server", "/nowhere/redis-server"], 1, "could not start"),
-        (&["--dir", "mine"], 5, "files that goodcache did not make"),
+        (&["--dir", "mine"], 5, "nothing that goodcache made"),
         (&["--dir", "/proc/none"], 1, "/proc/none"),
         (&["--masters", "2"], 5, "--allow-small"),
     ] {

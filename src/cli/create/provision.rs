@@ -2,13 +2,14 @@
 //! All three end as the same list of addresses.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 
 use super::Running;
+use super::remember::{forget, is_remembered, remember};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::profile::{Made, Profile, Profiles, Shape};
+use crate::cli::profile::Shape;
 use crate::cli::reach;
 use crate::cli::settings::Source;
 use crate::cluster::{Access, Secret};
@@ -169,11 +170,17 @@ async fn start_containers(
     let engine = Engine::connect().await.map_err(docker_failure)?;
     // Before the first container exists: whatever happens, destroy knows the name, and the password
     // is not lost.
+    let is_new = !is_remembered(running);
     remember(running, access)?;
     let password = access.credentials.password.as_ref().map(Secret::expose);
-    let nodes = docker::launch(&engine, spec, password, &running.screen.events())
-        .await
-        .map_err(docker_failure)?;
+    let launched = docker::launch(&engine, spec, password, &running.screen.events()).await;
+    if launched.is_err() && is_new {
+        let left = docker::find(&engine, running.name()).await;
+        if left.is_ok_and(|left| left.is_empty()) {
+            forget(running);
+        }
+    }
+    let nodes = launched.map_err(docker_failure)?;
     Ok(nodes
         .into_iter()
         .map(|node| Origin {
@@ -194,17 +201,23 @@ fn start_processes(
     spec: &LocalSpec,
     access: &Access,
 ) -> Result<Vec<Origin>, Failure> {
-    let before = Before::now(running, &spec.folder);
+    let is_new = !is_remembered(running);
     remember(running, access)?;
     let events = running.screen.events();
     events.begin(format!("starting {} servers", spec.ports.len()));
-    let started = match process::start(spec) {
-        Ok(started) => started,
-        Err(error) => {
-            running.screen.clear();
-            return Err(before.back(running, spec, &error));
+    let started = process::start(spec);
+    if started.is_err() && is_new && process::ports(&spec.folder).is_empty() {
+        forget(running);
+    }
+    let started = started.map_err(|error| {
+        running.screen.clear();
+        // What did not work is not to be taken over by the next try.
+        if let (Some(profiles), Some(before)) = (&running.layers.profiles, &running.layers.profile)
+        {
+            let _ = profiles.save(before);
         }
-    };
+        process_failure(&error)
+    })?;
     let now = started
         .iter()
         .filter(|&&started| started == process::Started::Now)
@@ -224,50 +237,6 @@ fn start_processes(
         .collect())
 }
 
-/// How things stood before local servers were started. Servers that did not come up leave nothing
-/// behind that was not there: neither processes of a first run, nor a name at which a later `check`
-/// would look in vain, nor settings that a later `create` would take over.
-struct Before {
-    has_folder: bool,
-    current: Option<String>,
-}
-
-impl Before {
-    fn now(running: &Running<'_>, folder: &Path) -> Before {
-        let profiles = running.layers.profiles.as_ref();
-        Before {
-            has_folder: folder.exists(),
-            current: profiles.and_then(Profiles::current),
-        }
-    }
-
-    fn back(&self, running: &Running<'_>, spec: &LocalSpec, error: &ProcessError) -> Failure {
-        let failure = process_failure(error);
-        let by_hand = format!("goodcache destroy {} removes what is left", running.name());
-        if !self.has_folder && spec.folder.exists() && process::remove(&spec.folder).is_err() {
-            return failure.next(by_hand);
-        }
-        match self.profile_back(running) {
-            Ok(()) => failure,
-            Err(_) => failure.next(by_hand),
-        }
-    }
-
-    fn profile_back(&self, running: &Running<'_>) -> anyhow::Result<()> {
-        let Some(profiles) = &running.layers.profiles else {
-            return Ok(());
-        };
-        match &running.layers.profile {
-            Some(profile) => profiles.save(profile)?,
-            None => profiles.remove(running.name())?,
-        }
-        match &self.current {
-            Some(name) => profiles.make_current(name),
-            None => Ok(()),
-        }
-    }
-}
-
 /// Said before anything is started; servers that run already are judged by preflight.
 fn too_small(masters: u16) -> Failure {
     let noun = if masters == 1 { "master" } else { "masters" };
@@ -280,7 +249,7 @@ fn too_small(masters: u16) -> Failure {
     .next("give --masters 3 or more, or say --allow-small for a cluster to develop with")
 }
 
-fn shape(running: &Running<'_>) -> Shape {
+pub(super) fn shape(running: &Running<'_>) -> Shape {
     Shape {
         masters: running.create.masters.value.unwrap_or(MASTERS),
         replicas: running.create.replicas.value,
@@ -290,7 +259,7 @@ fn shape(running: &Running<'_>) -> Shape {
 }
 
 /// The ports of the nodes; settings have made sure that they exist.
-fn ports(shape: &Shape) -> impl Iterator<Item = u16> {
+pub(super) fn ports(shape: &Shape) -> impl Iterator<Item = u16> {
     let nodes = shape
         .masters
         .saturating_mul(shape.replicas.saturating_add(1));
@@ -307,7 +276,7 @@ fn port_range(shape: &Shape) -> String {
 }
 
 /// Where what is bound to that address is reached from this machine.
-fn reached_at(bind: IpAddr) -> String {
+pub(super) fn reached_at(bind: IpAddr) -> String {
     match bind.is_unspecified() {
         true => "127.0.0.1".to_owned(),
         false => bind.to_string(),
@@ -334,7 +303,7 @@ fn docker_spec(running: &Running<'_>) -> ClusterSpec {
     spec
 }
 
-fn local_spec(running: &Running<'_>) -> Result<LocalSpec, Failure> {
+pub(super) fn local_spec(running: &Running<'_>) -> Result<LocalSpec, Failure> {
     let create = running.create;
     let folder = create.dir.value.clone().ok_or_else(|| {
         Failure::usage("neither --dir nor a home folder says where the nodes' data is to be")
@@ -374,73 +343,6 @@ fn server(given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
         })
 }
 
-/// Saves the profile under which check finds the cluster and destroy takes it away.
-pub(super) fn remember(running: &Running<'_>, access: &Access) -> Result<(), Failure> {
-    let Some(profiles) = &running.layers.profiles else {
-        running
-            .screen
-            .say("goodcache: no home folder is known, so the cluster is not remembered by name");
-        return Ok(());
-    };
-    let name = running.name();
-    let given = running.settings.password_file.as_ref();
-    let mut password_file =
-        given.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-    let is_made_up = running.settings.password.value.is_none();
-    if let Some(password) = access.credentials.password.as_ref().filter(|_| is_made_up) {
-        password_file = Some(profiles.save_password(name, password)?);
-    }
-    profiles.save(&Profile {
-        schema: 1,
-        name: name.to_owned(),
-        made: made(running)?,
-        nodes: nodes(running),
-        node_map: running.settings.node_map.value.clone(),
-        zones: running.settings.zones.value.clone(),
-        user: running.settings.user.value.clone(),
-        password_file,
-        tls: running.settings.tls.value.as_ref().map(Into::into),
-    })?;
-    Ok(())
-}
-
-fn nodes(running: &Running<'_>) -> Vec<NodeAddr> {
-    match running.source() {
-        Source::Nodes => running.settings.nodes.value.clone(),
-        Source::Docker | Source::Local => {
-            let shape = shape(running);
-            ports(&shape)
-                .map(|port| NodeAddr::new(reached_at(shape.bind), port))
-                .collect()
-        }
-    }
-}
-
-fn made(running: &Running<'_>) -> Result<Made, Failure> {
-    Ok(match running.source() {
-        Source::Nodes => Made::Nodes,
-        Source::Docker => Made::Docker {
-            engine: std::env::var("DOCKER_HOST").ok(),
-            image: running.create.image.value.clone(),
-            shape: shape(running),
-        },
-        Source::Local => {
-            let spec = local_spec(running)?;
-            Made::Local {
-                dir: spec.folder,
-                server: spec.server,
-                shape: shape(running),
-            }
-        }
-    })
-}
-
-/// Writes the same cluster as a compose file.
-pub(super) fn write_compose(running: &Running<'_>, path: &Path) -> Result<Exit, Failure> {
-    let _ = (running, path);
-    Err(Failure::usage("--write-compose"))
-}
-
 /// Docker's failures: an engine that cannot be asked is not the same as one that refuses.
 pub(in crate::cli) fn docker_failure(error: DockerError) -> Failure {
     let exit = match &error {
@@ -460,8 +362,8 @@ pub(in crate::cli) fn process_failure(error: &ProcessError) -> Failure {
     let exit = match error {
         ProcessError::PortTaken { .. }
         | ProcessError::PortTooHigh(_)
-        | ProcessError::NotEmpty(_)
-        | ProcessError::NotOurs(_) => Exit::Refused,
+        | ProcessError::NotOurs(_)
+        | ProcessError::Occupied(_) => Exit::Refused,
         _ => Exit::Failed,
     };
     Failure::new(exit, anyhow!("{error}")).next(error.hint())

@@ -6,13 +6,13 @@ use std::net::Ipv4Addr;
 
 use bollard::body_full;
 use bollard::models::{
-    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig, Mount,
-    MountType, MountVolumeOptions, NetworkingConfig, PortBinding, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerCreateBody, ContainerStateStatusEnum, EndpointIpamConfig, EndpointSettings,
+    HealthConfig, HostConfig, Mount, MountType, MountVolumeOptions, NetworkingConfig, PortBinding,
+    RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    UploadToContainerOptionsBuilder,
+    RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
 
@@ -28,7 +28,7 @@ const STOP_SECONDS: i64 = 30;
 /// `/etc/passwd` is a few KiB; what is larger is none.
 const PASSWD_LIMIT: usize = 1 << 20;
 
-/// Creates the container of a node, which does not run yet.
+/// Creates the container of a node, which does not run yet; in the place of one that never ran.
 pub(super) async fn create(
     engine: &Engine,
     spec: &ClusterSpec,
@@ -37,30 +37,40 @@ pub(super) async fn create(
     ip: Ipv4Addr,
 ) -> Result<(), DockerError> {
     let name = spec.container_name(node);
-    let options = CreateContainerOptionsBuilder::new().name(&name).build();
-    let body = describe(spec, node, image, ip);
-    let asked = engine.docker.create_container(Some(options), body);
-    match engine.ask(format!("create container {name}"), asked).await {
-        Ok(_) => Ok(()),
-        // The engine may have finished what a run that was cut off had asked for.
-        Err(DockerError::Refused { status: 409, .. }) if is_ours(engine, spec, &name).await? => {
-            Ok(())
+    let try_once = || async {
+        let options = CreateContainerOptionsBuilder::new().name(&name).build();
+        let body = describe(spec, node, image, ip);
+        let asked = engine.docker.create_container(Some(options), body);
+        engine.ask(format!("create container {name}"), asked).await
+    };
+    match try_once().await {
+        Err(DockerError::Refused { status: 409, .. }) => {
+            remove_unused(engine, spec, &name).await?;
+            try_once().await.map(|_| ())
         }
-        Err(DockerError::Refused { status: 409, .. }) => Err(DockerError::NameTaken {
-            kind: "container",
-            name,
-        }),
-        Err(error) => Err(error),
+        other => other.map(|_| ()),
     }
 }
 
-async fn is_ours(engine: &Engine, spec: &ClusterSpec, name: &str) -> Result<bool, DockerError> {
+/// Removes a container of this cluster that never ran; no other.
+async fn remove_unused(engine: &Engine, spec: &ClusterSpec, name: &str) -> Result<(), DockerError> {
     let asked = engine.docker.inspect_container(name, None);
-    let inspected = engine
+    let there = engine
         .ask(format!("look at container {name}"), asked)
         .await?;
-    let labels = inspected.config.and_then(|config| config.labels);
-    Ok(labels.is_some_and(|labels| labels.get(Labels::CLUSTER) == Some(&spec.name)))
+    let labels = there.config.and_then(|config| config.labels);
+    let is_ours = labels.is_some_and(|labels| labels.get(Labels::CLUSTER) == Some(&spec.name));
+    let status = there.state.and_then(|state| state.status);
+    if !is_ours || status != Some(ContainerStateStatusEnum::CREATED) {
+        return Err(DockerError::NameTaken {
+            kind: "container",
+            name: name.to_owned(),
+        });
+    }
+    // Its volume has a name and so stays; one without a name would go with the container.
+    let options = RemoveContainerOptionsBuilder::new().v(true).build();
+    let asked = engine.docker.remove_container(name, Some(options));
+    engine.ask(format!("remove container {name}"), asked).await
 }
 
 fn describe(

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
 use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+    ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
+    RemoveVolumeOptions,
 };
 use futures_util::future::{join_all, try_join_all};
 
-use super::{DockerError, Engine, labelled, launch};
+use super::{DockerError, Engine, labelled, launch, network};
 use crate::host::spec::{Labels, MadeBy};
 use crate::model::NodeAddr;
 
@@ -24,6 +24,7 @@ pub struct Found {
     pub volumes: Vec<String>,
     /// Its networks.
     pub networks: Vec<String>,
+    network_ids: Vec<String>,
     is_made_by_compose: bool,
 }
 
@@ -84,7 +85,8 @@ pub async fn find(engine: &Engine, cluster: &str) -> Result<Found, DockerError> 
         .build();
     let asked = engine.docker.list_containers(Some(options));
     let containers = engine.ask("list containers", asked).await?;
-    let (volumes, networks) = leftovers(engine, &labels).await?;
+    let volumes = volumes(engine, &labels).await?;
+    let networks = network::list(engine, &labels).await?;
     let compose = MadeBy::Compose.as_str();
     let is_made_by_compose = containers
         .iter()
@@ -97,29 +99,26 @@ pub async fn find(engine: &Engine, cluster: &str) -> Result<Found, DockerError> 
     Ok(Found {
         nodes,
         volumes,
-        networks,
+        networks: networks.iter().filter_map(|n| n.name.clone()).collect(),
+        network_ids: networks.into_iter().filter_map(|n| n.id).collect(),
         is_made_by_compose,
     })
 }
 
-async fn leftovers(
+async fn volumes(
     engine: &Engine,
     labels: &HashMap<String, Vec<String>>,
-) -> Result<(Vec<String>, Vec<String>), DockerError> {
+) -> Result<Vec<String>, DockerError> {
     let options = ListVolumesOptionsBuilder::new().filters(labels).build();
     let asked = engine.docker.list_volumes(Some(options));
-    let volumes = engine.ask("list volumes", asked).await?.volumes;
-    let options = ListNetworksOptionsBuilder::new().filters(labels).build();
-    let asked = engine.docker.list_networks(Some(options));
-    let networks = engine.ask("list networks", asked).await?;
-    let mut volumes: Vec<String> = volumes
+    let listed = engine.ask("list volumes", asked).await?.volumes;
+    let names = listed
         .unwrap_or_default()
         .into_iter()
-        .map(|volume| volume.name)
-        .collect();
-    volumes.sort();
-    let networks = networks.into_iter().filter_map(|network| network.name);
-    Ok((volumes, networks.collect()))
+        .map(|volume| volume.name);
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    Ok(names)
 }
 
 /// A container's name without the slash that the engine puts before it.
@@ -202,10 +201,10 @@ pub async fn remove(engine: &Engine, cluster: &str) -> Result<Removed, DockerErr
         gone(engine.ask(format!("remove volume {name}"), asked).await)
     }))
     .await?;
-    all(found.networks.iter().map(|name| async move {
-        let asked = engine.docker.remove_network(name);
-        gone(engine.ask(format!("remove network {name}"), asked).await)
-    }))
+    all(found
+        .network_ids
+        .iter()
+        .map(|id| network::remove(engine, id)))
     .await?;
     Ok(Removed {
         containers,

@@ -5,6 +5,7 @@
 //! one. Joining the nodes is not done here.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::found::{Found, FoundNode, find};
 use super::image::{self, Image};
+use super::network::Subnet;
 use super::{DockerError, Engine, TakenPort, container, network, ports};
 use crate::host::spec::{ClusterSpec, Labels, NodeSpec};
 use crate::model::{Event, Events, NodeAddr};
@@ -75,13 +77,25 @@ pub async fn launch(
     let subnet = network::ensure(engine, spec).await?;
     let addresses = subnet.addresses(spec.nodes.len())?;
     let made = spec.nodes.iter().zip(addresses).map(|(node, ip)| {
-        let site = Site { engine, spec, node };
+        let site = Site {
+            engine,
+            spec,
+            node,
+            subnet: &subnet,
+        };
         site.bring_up(known(&found, node), &image, ip, password)
     });
-    let nodes = try_join_all(made).await?;
-    await_answers(engine, spec, &nodes, events).await?;
-    events.done(format!("{} containers run and answer", nodes.len()));
-    Ok(nodes)
+    let raised = try_join_all(made).await?;
+    await_answers(engine, &raised, events).await?;
+    events.done(format!("{} containers run and answer", raised.len()));
+    Ok(raised.into_iter().map(|raised| raised.node).collect())
+}
+
+/// A node whose container runs.
+struct Raised {
+    node: RunningNode,
+    /// Whether this launch started it.
+    is_started_now: bool,
 }
 
 fn known<'a>(found: &'a Found, node: &NodeSpec) -> Option<&'a FoundNode> {
@@ -143,34 +157,53 @@ struct Site<'a> {
     engine: &'a Engine,
     spec: &'a ClusterSpec,
     node: &'a NodeSpec,
+    subnet: &'a Subnet,
 }
 
 impl Site<'_> {
+    async fn start(self) -> Result<(), DockerError> {
+        let name = self.spec.container_name(self.node);
+        match start(self.engine, &name, self.node.port).await {
+            Err(DockerError::Refused { message, .. }) if message.contains("is ambiguous") => {
+                network::remove_twins(self.engine, self.spec, self.subnet).await?;
+                start(self.engine, &name, self.node.port).await
+            }
+            other => other,
+        }
+    }
+
     async fn bring_up(
         self,
         there: Option<&FoundNode>,
         image: &Image,
         ip: Ipv4Addr,
         password: Option<&str>,
-    ) -> Result<RunningNode, DockerError> {
-        let Site { engine, spec, node } = self;
+    ) -> Result<Raised, DockerError> {
+        let Site {
+            engine, spec, node, ..
+        } = self;
+        // One that was made and never started comes from a run that was cut off: it may lack its
+        // files or be meant for another network, and holds nothing yet.
+        let there = there.filter(|there| !there.is_new);
         if there.is_none() {
             container::create(engine, spec, node, image, ip).await?;
-        }
-        // One that was made and never started may lack its files: the last run was killed between.
-        if there.is_none_or(|there| there.is_new) {
             container::furnish(engine, spec, node, image, password).await?;
         }
-        if !there.is_some_and(|there| there.is_running) {
-            start(engine, &spec.container_name(node), node.port).await?;
+        let is_started_now = !there.is_some_and(|there| there.is_running);
+        if is_started_now {
+            self.start().await?;
         }
-        Ok(RunningNode {
+        let node = RunningNode {
             name: node.name.clone(),
             container: spec.container_name(node),
             ip: there.and_then(|there| there.ip).unwrap_or(ip.into()),
             port: node.port,
             addr: NodeAddr::new(reachable_host(engine, spec.bind), node.port),
             zone: node.zone.clone(),
+        };
+        Ok(Raised {
+            node,
+            is_started_now,
         })
     }
 }
@@ -202,34 +235,31 @@ pub(super) fn reachable_host(engine: &Engine, bind: IpAddr) -> String {
 
 async fn await_answers(
     engine: &Engine,
-    spec: &ClusterSpec,
-    nodes: &[RunningNode],
+    raised: &[Raised],
     events: &Events,
 ) -> Result<(), DockerError> {
-    let all = spec.nodes.len() as u64;
-    let answered = std::sync::atomic::AtomicU64::new(0);
-    let waits = nodes.iter().map(|node| async {
-        let outcome = await_answer(engine, node).await;
-        if outcome.is_ok() {
-            let count = answered.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            events.tell(Event::Progress(count, all));
-        }
-        outcome
+    let (all, answered) = (raised.len() as u64, AtomicU64::new(0));
+    let waits = raised.iter().map(|raised| async {
+        await_answer(engine, raised).await?;
+        let count = answered.fetch_add(1, Ordering::Relaxed) + 1;
+        events.tell(Event::Progress(count, all));
+        Ok(())
     });
     join_all(waits).await.into_iter().collect()
 }
 
 /// A published port accepts connections before the server does, so only a reply counts; any reply.
-async fn await_answer(engine: &Engine, node: &RunningNode) -> Result<(), DockerError> {
+async fn await_answer(engine: &Engine, raised: &Raised) -> Result<(), DockerError> {
+    let node = &raised.node;
     let deadline = Instant::now() + START_PATIENCE;
+    let mut restarts = None;
     while Instant::now() < deadline {
-        if timeout(Duration::from_secs(1), replies(&node.addr))
-            .await
-            .unwrap_or(false)
-        {
+        let reply = timeout(Duration::from_secs(1), replies(&node.addr)).await;
+        if reply.unwrap_or(false) {
             return Ok(());
         }
-        check_alive(engine, &node.container).await?;
+        let seen = check_alive(engine, raised, restarts).await?;
+        restarts = restarts.or(Some(seen));
         sleep(PAUSE).await;
     }
     Err(DockerError::Mute {
@@ -250,20 +280,29 @@ async fn replies(addr: &NodeAddr) -> bool {
         && matches!(first[0], b'+' | b'-')
 }
 
-/// Fails when the container ended, or is being restarted because it ended.
-async fn check_alive(engine: &Engine, container: &str) -> Result<(), DockerError> {
+/// How often the container was restarted so far. Fails when it ended, or was restarted since that
+/// many restarts were seen: then it ends time and again.
+async fn check_alive(
+    engine: &Engine,
+    raised: &Raised,
+    restarts_before: Option<i64>,
+) -> Result<i64, DockerError> {
+    let container = &raised.node.container;
     let asked = engine.docker.inspect_container(container, None);
     let inspected = engine.ask(format!("look at {container}"), asked).await?;
     let state = inspected.state.unwrap_or_default();
-    let ended = state.running != Some(true) || state.restarting == Some(true);
-    if !ended && inspected.restart_count.unwrap_or(0) == 0 {
-        return Ok(());
+    let restarts = inspected.restart_count.unwrap_or(0);
+    let is_up = state.running == Some(true) && state.restarting != Some(true);
+    if is_up && restarts_before.is_none_or(|before| restarts <= before) {
+        return Ok(restarts);
     }
-    // A server that cannot live with its settings would be restarted for ever.
-    let asked = engine.docker.stop_container(container, None);
-    let _ = engine.ask(format!("stop {container}"), asked).await;
+    // A new server that cannot live with its settings would be restarted for ever.
+    if raised.is_started_now {
+        let asked = engine.docker.stop_container(container, None);
+        let _ = engine.ask(format!("stop {container}"), asked).await;
+    }
     Err(DockerError::Died {
-        container: container.to_owned(),
+        container: container.clone(),
         exit_code: state.exit_code.unwrap_or(-1),
         log: log_of(engine, container).await,
     })
@@ -271,8 +310,8 @@ async fn check_alive(engine: &Engine, container: &str) -> Result<(), DockerError
 
 /// The log is an ornament of another error: when it cannot be read, that error goes without.
 async fn log_of(engine: &Engine, container: &str) -> Vec<String> {
-    engine
-        .last_log_lines(container, LOG_LINES)
-        .await
-        .unwrap_or_default()
+    let lines = engine.last_log_lines(container, LOG_LINES).await;
+    let mut lines = lines.unwrap_or_default();
+    lines.retain(|line| !line.is_empty());
+    lines
 }

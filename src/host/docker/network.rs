@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect};
+use bollard::models::{Ipam, IpamConfig, Network, NetworkCreateRequest};
+use bollard::query_parameters::ListNetworksOptionsBuilder;
 
 use super::{DockerError, Engine};
 use crate::host::spec::{ClusterSpec, Labels, MadeBy};
@@ -19,6 +20,7 @@ const ATTEMPTS: usize = 3;
 /// The addresses of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Subnet {
+    id: String,
     name: String,
     text: String,
     base: u32,
@@ -26,11 +28,12 @@ pub(super) struct Subnet {
 }
 
 impl Subnet {
-    fn parse(network: &str, text: &str) -> Option<Subnet> {
+    fn parse(id: &str, network: &str, text: &str) -> Option<Subnet> {
         let (address, prefix) = text.split_once('/')?;
         let prefix: u32 = prefix.parse().ok().filter(|bits| (8..=30).contains(bits))?;
         let size = 1u32 << (32 - prefix);
         Some(Subnet {
+            id: id.to_owned(),
             name: network.to_owned(),
             text: text.to_owned(),
             base: u32::from(address.parse::<Ipv4Addr>().ok()?) & !(size - 1),
@@ -60,81 +63,129 @@ impl Subnet {
 /// The network of the cluster, made when it is not there.
 pub(super) async fn ensure(engine: &Engine, spec: &ClusterSpec) -> Result<Subnet, DockerError> {
     let name = spec.network_name();
-    if let Some(known) = inspect(engine, &name).await? {
-        return of_ours(spec, &known).ok_or(DockerError::NameTaken {
-            kind: "network",
-            name,
-        });
+    if let Some(known) = known(engine, spec, &name, None).await? {
+        return inspect(engine, &name, &known)
+            .await?
+            .ok_or(DockerError::NameTaken {
+                kind: "network",
+                name,
+            });
     }
     let mut attempt = 1;
     loop {
         let subnet = free_subnet(engine, spec).await?;
         match create(engine, spec, &name, Some(&subnet.text)).await {
-            Ok(()) => return Ok(Subnet { name, ..subnet }),
+            Ok(id) => return Ok(Subnet { id, name, ..subnet }),
             Err(error) if attempt == ATTEMPTS => return Err(error),
             Err(_) => attempt += 1,
         }
     }
 }
 
-/// The network of that name as it is; `None` when there is none.
-pub(super) async fn inspect(
+/// Removes other networks of the same name, which hinder every start: the engine may still have been
+/// making one for a run that was cut off when this one looked.
+pub(super) async fn remove_twins(
     engine: &Engine,
+    spec: &ClusterSpec,
+    subnet: &Subnet,
+) -> Result<(), DockerError> {
+    known(engine, spec, &subnet.name, Some(&subnet.id))
+        .await
+        .map(|_| ())
+}
+
+/// The cluster's network of that name, by its id. Engines before 23 allow several networks of one
+/// name: but for the preferred one, or else the first, the empty ones are removed.
+async fn known(
+    engine: &Engine,
+    spec: &ClusterSpec,
     name: &str,
-) -> Result<Option<NetworkInspect>, DockerError> {
-    let asked = engine.docker.inspect_network(name, None);
-    match engine.ask(format!("look at network {name}"), asked).await {
-        Ok(network) => Ok(Some(network)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
+    preferred: Option<&str>,
+) -> Result<Option<String>, DockerError> {
+    let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
+    let named = list(engine, &filters).await?;
+    let named: Vec<Network> = named
+        .into_iter()
+        .filter(|network| network.name.as_deref() == Some(name))
+        .collect();
+    let is_ours = |network: &Network| {
+        let labels = network.labels.as_ref();
+        labels.and_then(|labels| labels.get(Labels::CLUSTER)) == Some(&spec.name)
+    };
+    if !named.iter().all(is_ours) {
+        return Err(DockerError::NameTaken {
+            kind: "network",
+            name: name.to_owned(),
+        });
     }
-}
-
-fn of_ours(spec: &ClusterSpec, network: &NetworkInspect) -> Option<Subnet> {
-    let labels = network.labels.as_ref()?;
-    if labels.get(Labels::CLUSTER) != Some(&spec.name) {
-        return None;
+    let mut ids: Vec<String> = named.into_iter().filter_map(|network| network.id).collect();
+    ids.sort_by_key(|id| Some(id.as_str()) != preferred);
+    let mut ids = ids.into_iter();
+    let mut kept = ids.next();
+    for twin in ids {
+        if remove(engine, &twin).await.is_err() {
+            // It is the one in use, so the one kept so far is not.
+            if let Some(unused) = kept.replace(twin) {
+                remove(engine, &unused).await?;
+            }
+        }
     }
-    subnet_of(&spec.network_name(), network)
+    Ok(kept)
 }
 
-fn subnet_of(name: &str, network: &NetworkInspect) -> Option<Subnet> {
-    let configs = network.ipam.as_ref()?.config.as_ref()?;
-    configs
-        .iter()
-        .filter_map(|config| config.subnet.as_deref())
-        .find_map(|text| Subnet::parse(name, text))
+/// The networks that pass a filter.
+pub(super) async fn list(
+    engine: &Engine,
+    filters: &HashMap<String, Vec<String>>,
+) -> Result<Vec<Network>, DockerError> {
+    let options = ListNetworksOptionsBuilder::new().filters(filters).build();
+    let asked = engine.docker.list_networks(Some(options));
+    engine.ask("list networks", asked).await
 }
 
-/// A subnet that the engine would take by itself: it knows the machine's routes.
-async fn free_subnet(engine: &Engine, spec: &ClusterSpec) -> Result<Subnet, DockerError> {
-    let probe = format!("{}-probe", spec.network_name());
-    remove_if_there(engine, &probe).await?;
-    create(engine, spec, &probe, None).await?;
-    let seen = inspect(engine, &probe).await;
-    remove_if_there(engine, &probe).await?;
-    seen?
-        .and_then(|network| subnet_of(&probe, &network))
-        .ok_or_else(|| DockerError::Broken {
-            what: format!("find a subnet for {}", spec.network_name()),
-            why: "the engine made a network without an IPv4 subnet".to_owned(),
-        })
-}
-
-async fn remove_if_there(engine: &Engine, name: &str) -> Result<(), DockerError> {
-    let asked = engine.docker.remove_network(name);
-    match engine.ask(format!("remove network {name}"), asked).await {
+/// Removes a network by its id; one that is gone already is gone.
+pub(super) async fn remove(engine: &Engine, id: &str) -> Result<(), DockerError> {
+    let asked = engine.docker.remove_network(id);
+    match engine.ask(format!("remove network {id}"), asked).await {
         Err(error) if !error.is_not_found() => Err(error),
         _ => Ok(()),
     }
 }
 
+/// The subnet of a network.
+async fn inspect(engine: &Engine, name: &str, id: &str) -> Result<Option<Subnet>, DockerError> {
+    let asked = engine.docker.inspect_network(id, None);
+    let network = engine.ask(format!("look at network {name}"), asked).await?;
+    let configs = network.ipam.and_then(|ipam| ipam.config);
+    Ok(configs
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|config| config.subnet.as_deref())
+        .find_map(|text| Subnet::parse(id, name, text)))
+}
+
+/// A subnet that the engine would take by itself: it knows the machine's routes.
+async fn free_subnet(engine: &Engine, spec: &ClusterSpec) -> Result<Subnet, DockerError> {
+    let name = format!("{}-probe", spec.network_name());
+    if let Some(left) = known(engine, spec, &name, None).await? {
+        remove(engine, &left).await?;
+    }
+    let probe = create(engine, spec, &name, None).await?;
+    let seen = inspect(engine, &name, &probe).await;
+    remove(engine, &probe).await?;
+    seen?.ok_or_else(|| DockerError::Broken {
+        what: format!("find a subnet for {}", spec.network_name()),
+        why: "the engine made a network without an IPv4 subnet".to_owned(),
+    })
+}
+
+/// Makes a network; gives its id.
 async fn create(
     engine: &Engine,
     spec: &ClusterSpec,
     name: &str,
     subnet: Option<&str>,
-) -> Result<(), DockerError> {
+) -> Result<String, DockerError> {
     let ipam = subnet.map(|subnet| Ipam {
         config: Some(vec![IpamConfig {
             subnet: Some(subnet.to_owned()),
@@ -145,7 +196,9 @@ async fn create(
     let mut labels: HashMap<String, String> =
         spec.shared_labels(MadeBy::Create).into_iter().collect();
     labels.insert("com.docker.compose.project".into(), spec.name.clone());
-    labels.insert("com.docker.compose.network".into(), "default".into());
+    // Compose keeps networks by this label, so one that a killed run left must not pass for ours.
+    let key = if subnet.is_some() { "default" } else { "probe" };
+    labels.insert("com.docker.compose.network".into(), key.into());
     let request = NetworkCreateRequest {
         name: name.to_owned(),
         driver: Some("bridge".to_owned()),
@@ -157,7 +210,7 @@ async fn create(
     engine
         .ask(format!("create network {name}"), asked)
         .await
-        .map(|_| ())
+        .map(|made| made.id)
 }
 
 #[cfg(test)]
@@ -166,14 +219,14 @@ mod tests {
 
     #[test]
     fn nodes_follow_the_gateway() {
-        let subnet = Subnet::parse("shop_default", "172.18.0.0/16").unwrap();
+        let subnet = Subnet::parse("id", "shop_default", "172.18.0.0/16").unwrap();
         assert_eq!(subnet.address(0), Some(Ipv4Addr::new(172, 18, 0, 2)));
         assert_eq!(subnet.address(299), Some(Ipv4Addr::new(172, 18, 1, 45)));
     }
 
     #[test]
     fn a_small_subnet_is_full_before_its_broadcast_address() {
-        let subnet = Subnet::parse("shop_default", "10.9.8.16/29").unwrap();
+        let subnet = Subnet::parse("id", "shop_default", "10.9.8.16/29").unwrap();
         assert_eq!(subnet.address(4), Some(Ipv4Addr::new(10, 9, 8, 22)));
         assert_eq!(subnet.address(5), None);
         let error = subnet.addresses(6).unwrap_err().to_string();
@@ -183,7 +236,7 @@ mod tests {
     #[test]
     fn what_is_no_subnet() {
         for text in ["", "10.0.0.0", "fd00::/64", "10.0.0.0/31", "10.0.0.0/x"] {
-            assert_eq!(Subnet::parse("n", text), None, "{text}");
+            assert_eq!(Subnet::parse("id", "n", text), None, "{text}");
         }
     }
 }

@@ -68,6 +68,19 @@ async fn compose_knows_what_create_made() {
     let listed = docker_compose(&project, &file, &["ps", "-q"]);
     let listed: BTreeSet<&str> = listed.lines().collect();
     assert_eq!(listed.len(), nodes.len(), "{listed:?}");
+    // The second version of compose needs no file for this; it asks for these labels.
+    let label = format!("label=com.docker.compose.project={}", project.name());
+    let asked = docker(&[
+        "ps",
+        "-q",
+        "--filter",
+        &label,
+        "--filter",
+        "label=com.docker.compose.config-hash",
+        "--filter",
+        "label=com.docker.compose.oneoff=False",
+    ]);
+    assert_eq!(asked.lines().count(), nodes.len());
     docker_compose(&project, &file, &["down", "-v"]);
     assert_eq!(project.leftovers(), Vec::<String>::new());
 }
