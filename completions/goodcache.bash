@@ -333,7 +333,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__destroy)
-            opts="-o -v -q -h --confirm --dry-run --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --confirm --dry-run --output --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --config --verbose --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -351,14 +351,6 @@ _goodcache() {
                     COMPREPLY=($(compgen -W "table markdown json" -- "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
                 --cluster)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -397,6 +389,14 @@ _goodcache() {
                     ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -407,20 +407,12 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__generate)
-            opts="-v -q -h --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help completions man"
+            opts="-v -q -h --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --config --verbose --quiet --color --help completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
                 --cluster)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -459,6 +451,14 @@ _goodcache() {
                     ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -103,7 +103,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l fail-on -d
 warning\t'Warnings too'
 never\t'Never: the exit code tells only whether it could be looked'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l watch -d 'Look again and again [default: every 2s, or REDIS_CLUSTER_SLOTS_REFRESH_INTERVAL]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l wait -d 'Look until the cluster is healthy' -r -f -a "healthy\t'No warning and nothing critical'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l wait -d 'Look until the cluster is healthy' -r -f -a "healthy\t'Every node that anybody knows answers, state ok everywhere, no finding as grave as --fail-on'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l timeout -d 'With --wait: give up after this long [default: 60s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l save-survey -d 'Save all that was seen' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l from -d 'Judge a saved survey instead of a cluster' -r -F
@@ -142,10 +142,6 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l confirm 
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''
 json\t''"
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
-always\t'Always'
-never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
@@ -158,16 +154,16 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l docker-m
 on\t'Always; no engine is an error'
 off\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l dry-run -d 'Show what would be removed and remove nothing'
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s v -l verbose -d 'Show on stderr each setting and where it came from'
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s q -l quiet -d 'Say nothing on stderr but errors'
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l insecure -d 'Accept any certificate: no protection against an impostor'
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
 always\t'Always'
 never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l dry-run -d 'Show what would be removed and remove nothing'
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
@@ -180,8 +176,12 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l docker-
 on\t'Always; no engine is an error'
 off\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s v -l verbose -d 'Show on stderr each setting and where it came from'
-complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'

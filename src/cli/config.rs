@@ -286,7 +286,7 @@ fn unknown<'a>(what: &str, word: &'a str, known: impl Iterator<Item = &'a str>) 
 fn explain(error: &serde_yaml::Error) -> String {
     let text = error.to_string();
     let Some((before, after)) = text.split_once("unknown field `") else {
-        return text;
+        return in_plain_words(&text);
     };
     let (key, rest) = after.split_once('`').unwrap_or((after, ""));
     let place = error
@@ -316,11 +316,63 @@ fn explain(error: &serde_yaml::Error) -> String {
     }
 }
 
+/// The reader's words for what it found and wanted, which are those of its language.
+const PLAIN: [(&str, &str); 11] = [
+    (
+        "expected struct Config",
+        "expected sections such as clusters and check",
+    ),
+    ("expected a map", "expected keys with values"),
+    ("expected struct ", "expected keys with values, as under "),
+    (
+        "expected a sequence",
+        "expected a list, such as [10.0.0.1:7001, 10.0.0.2:7001]",
+    ),
+    ("invalid type: sequence", "a list does not fit here"),
+    ("invalid type: map", "keys with values do not fit here"),
+    ("invalid type: unit value", "nothing is written here"),
+    ("invalid type: string ", "the text does not fit here: "),
+    ("invalid type: ", "this does not fit here: "),
+    ("unknown variant ", "unknown word "),
+    ("duplicate entry with key ", "written twice: "),
+];
+
+fn in_plain_words(text: &str) -> String {
+    PLAIN.iter().fold(text.to_string(), |text, (theirs, ours)| {
+        text.replace(theirs, ours)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const CODES: &[&str] = &["slots.uncovered", "replica.lag", "memory.high"];
+
+    #[test]
+    fn no_word_of_the_reader_s_language_is_shown() {
+        for (text, why) in [
+            ("x", "expected sections such as clusters and check"),
+            ("clusters: [1]", "a list does not fit here"),
+            ("clusters: {a: {nodes: b}}", "expected a list, such as"),
+            (
+                "clusters: {a: {tls: 5}}",
+                "this does not fit here: integer `5`",
+            ),
+            ("clusters: {a: {}, a: {}}", "written twice: \"a\""),
+            (
+                "check: {thresholds: {memory.high: {severity: grave}}}",
+                "unknown word `grave`",
+            ),
+        ] {
+            let told = read(text).unwrap_err().text();
+            assert!(told.contains(why), "{told}");
+            assert!(
+                !told.contains("struct") && !told.contains("invalid type"),
+                "{told}"
+            );
+        }
+    }
 
     fn read(text: &str) -> Result<ConfigFile, Failure> {
         let folder = tempfile::tempdir().unwrap();
@@ -441,8 +493,8 @@ check:
                 &["bad", "line 1"],
             ),
             ("a: [\n", &["line"]),
-            ("default: a\ndefault: b\n", &["duplicate", "default"]),
-            ("clusters: {a: {}, a: {}}\n", &["duplicate", "a"]),
+            ("default: a\ndefault: b\n", &["written twice", "default"]),
+            ("clusters: {a: {}, a: {}}\n", &["written twice", "a"]),
         ] {
             let error = read(text).unwrap_err();
             assert_eq!(error.exit, super::super::exit::Exit::Usage);

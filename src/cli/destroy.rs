@@ -43,7 +43,7 @@ pub async fn run(environment: &Environment, args: &Args, screen: &Screen) -> Res
             ),
         );
         return Err(match known.as_slice() {
-            [] => failure.next("nothing is left to remove: create remembers no cluster here"),
+            [] => failure.next("nothing to do: create has made no cluster for this user here"),
             known => failure.next(format!("the clusters made here: {}", known.join(", "))),
         });
     };

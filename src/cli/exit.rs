@@ -110,12 +110,23 @@ impl From<anyhow::Error> for Failure {
 fn chain(error: &anyhow::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in error.chain() {
-        let text = cause.to_string().trim().trim_end_matches('.').to_string();
+        let text = without_number(cause.to_string().trim().trim_end_matches('.'));
         if !parts.iter().any(|told| told.contains(&text)) {
             parts.push(text);
         }
     }
     parts.join(": ")
+}
+
+/// Without the system's own number, which Rust puts behind its words: `(os error 2)`.
+fn without_number(text: &str) -> String {
+    match text.rsplit_once(" (os error ") {
+        Some((words, rest)) => match rest.split_once(')') {
+            Some((_, after)) => format!("{words}{after}"),
+            None => text.to_string(),
+        },
+        None => text.to_string(),
+    }
 }
 
 /// Prints a failure to stderr and gives its exit code.
@@ -134,11 +145,30 @@ pub fn answer(text: &str) -> anyhow::Result<()> {
 /// Prints what clap has to say: help and version on stdout, errors on stderr.
 pub fn clap(told: &clap::Error) -> Exit {
     // A reader that has gone, or a closed stderr, changes nothing.
-    let _ = told.print();
-    match told.exit_code() {
-        0 => Exit::Good,
-        _ => Exit::Usage,
+    if told.exit_code() == 0 {
+        let _ = told.print();
+        return Exit::Good;
     }
+    let _ = io::stderr().write_all(usage(&told.render().to_string()).as_bytes());
+    Exit::Usage
+}
+
+/// clap's words in the shape of all other errors, and without what stands before an '@': whoever
+/// typed a URL with a password where none belongs is not to find it in a log as well.
+fn usage(told: &str) -> String {
+    let told = match told.strip_prefix("error: ") {
+        Some(rest) => format!("goodcache: {rest}"),
+        None => told.to_string(),
+    };
+    let lines = told
+        .split_inclusive('\n')
+        .map(|line| match (line.find("://"), line.rfind('@')) {
+            (Some(scheme), Some(at)) if scheme < at => {
+                format!("{}...{}", &line[..scheme + 3], &line[at..])
+            }
+            _ => line.to_string(),
+        });
+    lines.collect()
 }
 
 fn write_answer(out: &mut impl Write, text: &str) -> anyhow::Result<()> {
@@ -203,6 +233,18 @@ mod tests {
             .context("could not connect: refused")
             .unwrap_err();
         assert_eq!(chain(&error), "could not connect: refused");
+        let numbered = anyhow::anyhow!("could not read x: No such file (os error 2), twice");
+        assert_eq!(chain(&numbered), "could not read x: No such file, twice");
+    }
+
+    #[test]
+    fn clap_speaks_like_the_rest_and_repeats_no_password() {
+        assert_eq!(usage("error: no\n\ntip: x\n"), "goodcache: no\n\ntip: x\n");
+        assert_eq!(
+            usage("error: bad 'redis://u:s3c@ret@h:1'\nUsage: a@b\n"),
+            "goodcache: bad 'redis://...@h:1'\nUsage: a@b\n"
+        );
+        assert_eq!(usage("Make a cluster\n"), "Make a cluster\n");
     }
 
     #[test]

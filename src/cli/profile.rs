@@ -116,10 +116,12 @@ impl Profiles {
         let text = serde_yaml::to_string(profile).context("could not write the profile as YAML")?;
         let text = format!("# Written by goodcache create; goodcache destroy removes it.\n{text}");
         write_private(&path, text.as_bytes())?;
-        write_private(
-            &self.root.join("current"),
-            format!("{}\n", profile.name).as_bytes(),
-        )
+        self.make_current(&profile.name)
+    }
+
+    /// Makes that profile the one that is meant when no cluster is named.
+    fn make_current(&self, name: &str) -> Result<()> {
+        write_private(&self.root.join("current"), format!("{name}\n").as_bytes())
     }
 
     /// Keeps a password in a file of its own, and tells which.

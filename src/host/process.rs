@@ -91,7 +91,7 @@ pub enum ProcessError {
     #[error("{} holds something already, and nothing that goodcache made", .0.display())]
     Occupied(PathBuf),
     /// A file could not be written or read.
-    #[error("{}: {source}", path.display())]
+    #[error("could not use {}: {source}", path.display())]
     File {
         /// Which.
         path: PathBuf,
@@ -110,7 +110,9 @@ impl ProcessError {
             ProcessError::PortTaken { .. } | ProcessError::PortTooHigh(_) => {
                 "choose other ports with --base-port"
             }
-            ProcessError::NotUp { .. } => "mend what the log complains of, then run it again",
+            ProcessError::NotUp { .. } => {
+                "mend what the log complains of, or name another server with --server PATH, then run it again"
+            }
             ProcessError::NotDown { .. } => "look at the process; it may wait for a disk",
             ProcessError::NotOurs(_) => "give the folder that goodcache create --local made",
             ProcessError::Occupied(_) => "name a folder that is empty or not there yet with --dir",
@@ -294,15 +296,16 @@ pub fn ports(folder: &Path) -> Vec<u16> {
     ports
 }
 
-/// Ends every node (SIGTERM, then SIGKILL) and removes the folder with all data in it. Returns how
-/// many processes were ended.
+/// Ends every node (SIGTERM, then SIGKILL) and removes their folders with all data in them; what
+/// somebody else put beside them stays. Returns how many processes were ended.
 pub fn remove(folder: &Path) -> Result<usize, ProcessError> {
     if !folder.join(MARK).is_file() {
         return Err(ProcessError::NotOurs(folder.to_owned()));
     }
-    let nodes: Vec<(u16, i32)> = ports(folder)
-        .into_iter()
-        .filter_map(|port| Some((port, running(folder, port)?)))
+    let ports = ports(folder);
+    let nodes: Vec<(u16, i32)> = ports
+        .iter()
+        .filter_map(|&port| Some((port, running(folder, port)?)))
         .collect();
     for &(_, pid) in &nodes {
         // A node that was frozen for a drill would not hear SIGTERM.
@@ -312,10 +315,18 @@ pub fn remove(folder: &Path) -> Result<usize, ProcessError> {
     for &(port, pid) in &nodes {
         end(folder, port, pid)?;
     }
-    fs::remove_dir_all(folder).map_err(|source| ProcessError::File {
-        path: folder.to_owned(),
-        source,
-    })?;
+    for port in ports {
+        let folder = node_folder(folder, port);
+        fs::remove_dir_all(&folder).map_err(|source| ProcessError::File {
+            path: folder,
+            source,
+        })?;
+    }
+    // The mark goes last: until then the next destroy can go on.
+    let mark = folder.join(MARK);
+    fs::remove_file(&mark).map_err(|source| ProcessError::File { path: mark, source })?;
+    // The folder stays when something of somebody else is in it.
+    let _ = fs::remove_dir(folder);
     Ok(nodes.len())
 }
 
@@ -429,6 +440,22 @@ mod tests {
         };
         assert!(matches!(start(&spec), Err(ProcessError::NoProgram { .. })));
         assert!(!spec.folder.exists());
+    }
+
+    #[test]
+    fn what_somebody_put_beside_the_nodes_survives_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = folder.path().join("7001");
+        fs::create_dir(&node).unwrap();
+        for path in [
+            folder.path().join(MARK),
+            node.join("redis.conf"),
+            folder.path().join("notes"),
+        ] {
+            fs::write(path, "").unwrap();
+        }
+        assert_eq!(remove(folder.path()).unwrap(), 0);
+        assert!(folder.path().join("notes").exists() && !node.exists());
     }
 
     #[test]

@@ -14,3 +14,4 @@ mod hostile;
 mod load;
 mod servers;
 mod support;
+mod usage;

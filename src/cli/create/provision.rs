@@ -52,6 +52,9 @@ impl Provision {
         let Some(shape) = self.shape(running) else {
             return Ok(None);
         };
+        if shape.masters < 3 && !running.create.allow_small.value {
+            return Err(too_small(shape.masters));
+        }
         let addrs: Vec<NodeAddr> = ports(&shape)
             .map(|port| NodeAddr::new(reached_at(shape.bind), port))
             .collect();
@@ -206,7 +209,15 @@ fn start_processes(
     if started.is_err() && is_new && process::ports(&spec.folder).is_empty() {
         forget(running);
     }
-    let started = started.map_err(|error| process_failure(&error))?;
+    let started = started.map_err(|error| {
+        running.screen.clear();
+        // What did not work is not to be taken over by the next try.
+        if let (Some(profiles), Some(before)) = (&running.layers.profiles, &running.layers.profile)
+        {
+            let _ = profiles.save(before);
+        }
+        process_failure(&error)
+    })?;
     let now = started
         .iter()
         .filter(|&&started| started == process::Started::Now)
@@ -216,6 +227,7 @@ fn start_processes(
             "all {} servers were running already",
             started.len()
         )),
+        1 => events.done("1 server started"),
         now => events.done(format!("{now} servers started")),
     }
     Ok(spec
@@ -223,6 +235,18 @@ fn start_processes(
         .iter()
         .map(|&port| origin(running, NodeAddr::new("127.0.0.1", port)))
         .collect())
+}
+
+/// Said before anything is started; servers that run already are judged by preflight.
+fn too_small(masters: u16) -> Failure {
+    let noun = if masters == 1 { "master" } else { "masters" };
+    Failure::new(
+        Exit::Refused,
+        anyhow!(
+            "refused: {masters} {noun} cannot elect a new one when one dies: three are the least; nothing was changed"
+        ),
+    )
+    .next("give --masters 3 or more, or say --allow-small for a cluster to develop with")
 }
 
 pub(super) fn shape(running: &Running<'_>) -> Shape {

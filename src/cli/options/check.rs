@@ -18,10 +18,12 @@ Examples:
   goodcache check shop --wait healthy --timeout 2m
 
 What the words mean:
-  healthy   every node that anybody knows answered, and there is no critical finding and no warning
+  ok        no warning and nothing critical was found
   warning   it works, but something will hurt later: the next failure, a limit that comes near
   critical  something hurts now, or the next single failure will lose data or service
   unknown   too little could be seen to judge; that is said, never guessed
+  healthy   what --wait waits for: every node that anybody knows answers, every node's state is ok,
+            and there is no finding as grave as --fail-on (critical, unless it says otherwise)
 
 A finding has a code, such as slots.uncovered; --explain CODE tells what it means and what to do.
 What could not be read is listed as skipped, with the reason, and counts neither as good nor bad.
@@ -56,7 +58,7 @@ pub enum FailOn {
 /// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum WaitFor {
-    /// No warning and nothing critical
+    /// Every node that anybody knows answers, state ok everywhere, no finding as grave as --fail-on
     Healthy,
 }
 

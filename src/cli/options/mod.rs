@@ -12,7 +12,7 @@ mod shared;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use refused::refuse_password_flags;
 pub use shared::{Color, Connection, DockerMap, Format, Shared};
@@ -81,12 +81,23 @@ pub enum Command {
 
 /// Reads a command line. `Err` holds what clap has to say, which is the help text as well.
 pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(arguments)
+    let matches = command().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))
 }
 
 /// The command line's description, for completions and man pages.
 pub fn command() -> clap::Command {
     Cli::command()
+        .mut_subcommand("destroy", without_connection)
+        .mut_subcommand("generate", without_connection)
+}
+
+/// Subcommands that talk to no server accept the connection's flags, since a script may put them
+/// before any subcommand, but do not show them.
+fn without_connection(command: clap::Command) -> clap::Command {
+    let shown = Connection::augment_args(clap::Command::new("connection"));
+    let hidden = shown.get_arguments().map(|flag| flag.clone().hide(true));
+    command.args(hidden.collect::<Vec<_>>())
 }
 
 #[cfg(test)]

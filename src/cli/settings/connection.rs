@@ -53,6 +53,8 @@ pub struct Settings {
     pub is_quiet: bool,
     /// What the user should know, a line each.
     pub notices: Vec<String>,
+    /// Clusters that could have been named.
+    pub known_names: Vec<String>,
 }
 
 impl Settings {
@@ -98,6 +100,7 @@ impl Settings {
             is_verbose: shared.verbose,
             is_quiet: shared.quiet,
             notices,
+            known_names: layers.known_names(),
         })
     }
 
@@ -119,11 +122,18 @@ impl Settings {
                 "the cluster '{name}' has no nodes ({})",
                 self.cluster.origin
             ),
+            None if !self.known_names.is_empty() => {
+                let failure = Failure::usage("no cluster is named");
+                return Err(failure.next(format!(
+                    "name one of those that are known: {}",
+                    self.known_names.join(", ")
+                )));
+            }
             None => "no cluster is named, and none was made here yet".to_string(),
         };
         Err(Failure::usage(what).next(
             "give an address (goodcache check 10.0.0.5:6379), set REDIS_CLUSTER_NODES, \
-             or name a cluster in goodcache.yaml",
+             name a cluster in goodcache.yaml, or make one (goodcache create --help)",
         ))
     }
 
