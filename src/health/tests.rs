@@ -350,7 +350,7 @@ fn an_empty_survey_and_one_of_silence_do_no_harm() {
 fn a_forgotten_replica_is_no_spare() {
     let forgotten = (0..5).fold(sound(), |cluster, viewer| {
         cluster.facts(viewer, |facts| {
-            let is_it = |peer: &crate::model::Peer| peer.id == super::testing::id(5);
+            let is_it = |peer: &crate::model::Peer| peer.id == testing::id(5);
             facts.view.peers.retain(|peer| !is_it(peer));
         })
     });

@@ -87,6 +87,9 @@ pub enum ProcessError {
     /// The folder is not one of goodcache's.
     #[error("{} was not made by goodcache (no file {MARK} in it)", .0.display())]
     NotOurs(PathBuf),
+    /// The folder holds something already, and not a cluster of ours.
+    #[error("{} holds something already, and nothing that goodcache made", .0.display())]
+    Occupied(PathBuf),
     /// A file could not be written or read.
     #[error("{}: {source}", path.display())]
     File {
@@ -110,15 +113,37 @@ impl ProcessError {
             ProcessError::NotUp { .. } => "mend what the log complains of, then run it again",
             ProcessError::NotDown { .. } => "look at the process; it may wait for a disk",
             ProcessError::NotOurs(_) => "give the folder that goodcache create --local made",
+            ProcessError::Occupied(_) => "name a folder that is empty or not there yet with --dir",
             ProcessError::File { .. } => "check the folder, its owner and the space left",
         }
     }
 }
 
-/// Starts every node that is not running, and waits until each has its pid file.
+/// Starts every node that is not running, and waits until each has its pid file. What stands in the
+/// way of any of them is told before the first is started.
 pub fn start(spec: &LocalSpec) -> Result<Vec<Started>, ProcessError> {
+    let is_new = !spec.folder.exists();
+    require_ours(&spec.folder)?;
+    let is_down = |port: &u16| running(&spec.folder, *port).is_none();
+    for port in spec.ports.iter().copied().filter(is_down) {
+        require_free(port)?;
+    }
     make_folder(&spec.folder)?;
     write_file(&spec.folder.join(MARK), "")?;
+    let started = start_all(spec);
+    let runs_any = || {
+        spec.ports
+            .iter()
+            .any(|&port| running(&spec.folder, port).is_some())
+    };
+    if started.is_err() && is_new && !runs_any() {
+        // Nothing came to be: leave nothing behind.
+        let _ = fs::remove_dir_all(&spec.folder);
+    }
+    started
+}
+
+fn start_all(spec: &LocalSpec) -> Result<Vec<Started>, ProcessError> {
     let mut started = Vec::new();
     for &port in &spec.ports {
         started.push(start_node(spec, port)?);
@@ -129,11 +154,26 @@ pub fn start(spec: &LocalSpec) -> Result<Vec<Started>, ProcessError> {
     Ok(started)
 }
 
+/// A folder that holds something and was not made here is somebody's: `remove` would take it away.
+fn require_ours(folder: &Path) -> Result<(), ProcessError> {
+    let is_empty = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(source) => {
+            let path = folder.to_owned();
+            return Err(ProcessError::File { path, source });
+        }
+    };
+    match is_empty || folder.join(MARK).is_file() {
+        true => Ok(()),
+        false => Err(ProcessError::Occupied(folder.to_owned())),
+    }
+}
+
 fn start_node(spec: &LocalSpec, port: u16) -> Result<Started, ProcessError> {
     if running(&spec.folder, port).is_some() {
         return Ok(Started::Already);
     }
-    require_free(port)?;
     let folder = node_folder(&spec.folder, port);
     make_folder(&folder)?;
     let _ = fs::remove_file(folder.join("pid"));
@@ -352,6 +392,43 @@ mod tests {
             Err(ProcessError::NotOurs(_))
         ));
         assert!(folder.path().join("precious").exists());
+    }
+
+    #[test]
+    fn nodes_are_not_put_into_a_folder_of_somebody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("precious"), "x").unwrap();
+        let spec = LocalSpec {
+            folder: folder.path().to_owned(),
+            server: "no-such-server".into(),
+            ports: Vec::new(),
+            node_timeout: Duration::from_secs(5),
+            password: None,
+        };
+        assert!(matches!(start(&spec), Err(ProcessError::Occupied(_))));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_started_leaves_nothing_behind() {
+        let parent = tempfile::tempdir().unwrap();
+        let spec = LocalSpec {
+            folder: parent.path().join("cluster"),
+            server: "/no/such/server".into(),
+            ports: vec![
+                TcpListener::bind("127.0.0.1:0")
+                    .unwrap()
+                    .local_addr()
+                    .unwrap()
+                    .port()
+                    / 4
+                    + 9000,
+            ],
+            node_timeout: Duration::from_secs(5),
+            password: None,
+        };
+        assert!(matches!(start(&spec), Err(ProcessError::NoProgram { .. })));
+        assert!(!spec.folder.exists());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! remembered under a name.
 
 mod answer;
+mod compose;
 mod provision;
+mod remember;
 mod written;
 
 use super::exit::{Exit, Failure};
@@ -36,7 +38,7 @@ pub async fn run(
         screen,
     };
     if let Some(path) = &create.write_compose {
-        return provision::write_compose(&running, path);
+        return compose::write_compose(&running, path);
     }
     match until_signal(running.prepare()).await {
         Ok(Ended::Done(Ok(Prepared::Go(go)))) => running.join(*go).await,
@@ -279,7 +281,7 @@ impl Running<'_> {
         };
         self.screen.clear();
         if report.is_usable {
-            provision::remember(self, &go.access)?;
+            remember::remember(self, &go.access)?;
         }
         self.answer().report(&report)
     }

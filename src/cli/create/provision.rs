@@ -1,26 +1,23 @@
 //! Where the nodes come from: servers that run already, containers, or processes of this machine.
 //! All three end as the same list of addresses.
 
-use std::io::Write;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 
 use super::Running;
-use crate::cli::check::look;
+use super::remember::{forget, is_remembered, remember};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::profile::{Made, Profile, Shape};
+use crate::cli::profile::Shape;
 use crate::cli::reach;
 use crate::cli::settings::Source;
 use crate::cluster::{Access, Secret};
+use crate::host::ClusterSpec;
 use crate::host::docker::{self, DockerError, Engine};
 use crate::host::process::{self, LocalSpec, ProcessError};
-use crate::host::{ClusterSpec, compose};
 use crate::model::{NodeAddr, Site};
 use crate::ops::create::{self, Meeting, Options, Origin, Plan};
-use crate::render::doc::{Block, Doc, Tone};
 
 /// Masters when nobody says how many.
 const MASTERS: u16 = 3;
@@ -170,11 +167,17 @@ async fn start_containers(
     let engine = Engine::connect().await.map_err(docker_failure)?;
     // Before the first container exists: whatever happens, destroy knows the name, and the password
     // is not lost.
+    let is_new = !is_remembered(running);
     remember(running, access)?;
     let password = access.credentials.password.as_ref().map(Secret::expose);
-    let nodes = docker::launch(&engine, spec, password, &running.screen.events())
-        .await
-        .map_err(docker_failure)?;
+    let launched = docker::launch(&engine, spec, password, &running.screen.events()).await;
+    if launched.is_err() && is_new {
+        let left = docker::find(&engine, running.name()).await;
+        if left.is_ok_and(|left| left.is_empty()) {
+            forget(running);
+        }
+    }
+    let nodes = launched.map_err(docker_failure)?;
     Ok(nodes
         .into_iter()
         .map(|node| Origin {
@@ -195,10 +198,15 @@ fn start_processes(
     spec: &LocalSpec,
     access: &Access,
 ) -> Result<Vec<Origin>, Failure> {
+    let is_new = !is_remembered(running);
     remember(running, access)?;
     let events = running.screen.events();
     events.begin(format!("starting {} servers", spec.ports.len()));
-    let started = process::start(spec).map_err(|error| process_failure(&error))?;
+    let started = process::start(spec);
+    if started.is_err() && is_new && process::ports(&spec.folder).is_empty() {
+        forget(running);
+    }
+    let started = started.map_err(|error| process_failure(&error))?;
     let now = started
         .iter()
         .filter(|&&started| started == process::Started::Now)
@@ -217,7 +225,7 @@ fn start_processes(
         .collect())
 }
 
-fn shape(running: &Running<'_>) -> Shape {
+pub(super) fn shape(running: &Running<'_>) -> Shape {
     Shape {
         masters: running.create.masters.value.unwrap_or(MASTERS),
         replicas: running.create.replicas.value,
@@ -227,7 +235,7 @@ fn shape(running: &Running<'_>) -> Shape {
 }
 
 /// The ports of the nodes; settings have made sure that they exist.
-fn ports(shape: &Shape) -> impl Iterator<Item = u16> {
+pub(super) fn ports(shape: &Shape) -> impl Iterator<Item = u16> {
     let nodes = shape
         .masters
         .saturating_mul(shape.replicas.saturating_add(1));
@@ -244,7 +252,7 @@ fn port_range(shape: &Shape) -> String {
 }
 
 /// Where what is bound to that address is reached from this machine.
-fn reached_at(bind: IpAddr) -> String {
+pub(super) fn reached_at(bind: IpAddr) -> String {
     match bind.is_unspecified() {
         true => "127.0.0.1".to_owned(),
         false => bind.to_string(),
@@ -271,7 +279,7 @@ fn docker_spec(running: &Running<'_>) -> ClusterSpec {
     spec
 }
 
-fn local_spec(running: &Running<'_>) -> Result<LocalSpec, Failure> {
+pub(super) fn local_spec(running: &Running<'_>) -> Result<LocalSpec, Failure> {
     let create = running.create;
     let folder = create.dir.value.clone().ok_or_else(|| {
         Failure::usage("neither --dir nor a home folder says where the nodes' data is to be")
@@ -311,146 +319,6 @@ fn server(given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
         })
 }
 
-/// Saves the profile under which check finds the cluster and destroy takes it away.
-pub(super) fn remember(running: &Running<'_>, access: &Access) -> Result<(), Failure> {
-    let Some(profiles) = &running.layers.profiles else {
-        running
-            .screen
-            .say("goodcache: no home folder is known, so the cluster is not remembered by name");
-        return Ok(());
-    };
-    let name = running.name();
-    let given = running.settings.password_file.as_ref();
-    let mut password_file =
-        given.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-    let is_made_up = running.settings.password.value.is_none();
-    if let Some(password) = access.credentials.password.as_ref().filter(|_| is_made_up) {
-        password_file = Some(profiles.save_password(name, password)?);
-    }
-    profiles.save(&Profile {
-        schema: 1,
-        name: name.to_owned(),
-        made: made(running)?,
-        nodes: nodes(running),
-        node_map: running.settings.node_map.value.clone(),
-        zones: running.settings.zones.value.clone(),
-        user: running.settings.user.value.clone(),
-        password_file,
-        tls: running.settings.tls.value.as_ref().map(Into::into),
-    })?;
-    Ok(())
-}
-
-fn nodes(running: &Running<'_>) -> Vec<NodeAddr> {
-    match running.source() {
-        Source::Nodes => running.settings.nodes.value.clone(),
-        Source::Docker | Source::Local => {
-            let shape = shape(running);
-            ports(&shape)
-                .map(|port| NodeAddr::new(reached_at(shape.bind), port))
-                .collect()
-        }
-    }
-}
-
-fn made(running: &Running<'_>) -> Result<Made, Failure> {
-    Ok(match running.source() {
-        Source::Nodes => Made::Nodes,
-        // What compose makes, compose takes away.
-        Source::Docker if running.create.write_compose.is_some() => Made::Nodes,
-        Source::Docker => Made::Docker {
-            engine: std::env::var("DOCKER_HOST").ok(),
-            image: running.create.image.value.clone(),
-            shape: shape(running),
-        },
-        Source::Local => {
-            let spec = local_spec(running)?;
-            Made::Local {
-                dir: spec.folder,
-                server: spec.server,
-                shape: shape(running),
-            }
-        }
-    })
-}
-
-/// Writes the same cluster as a compose file, with its password in a file of its own beside it.
-pub(super) fn write_compose(running: &Running<'_>, path: &Path) -> Result<Exit, Failure> {
-    let provision = Provision::of(running)?;
-    let access = provision.access(running)?;
-    let Provision::Docker(spec) = &provision else {
-        return Err(Failure::usage(
-            "--write-compose writes containers: add --docker",
-        ));
-    };
-    let options = compose::Options {
-        replicas: running.create.replicas.value,
-        has_password: true,
-        is_tls: access.is_tls(),
-    };
-    spec.validate().map_err(Failure::usage)?;
-    let text =
-        compose::compose(spec, options).map_err(|error| Failure::new(Exit::Failed, error))?;
-    if running.create.is_dry_run {
-        running
-            .screen
-            .answer(&text)
-            .map_err(|error| Failure::new(Exit::Failed, error))?;
-        return Ok(Exit::Good);
-    }
-    let password_path = path.with_file_name(compose::password_file(running.name()));
-    if let Some(password) = &access.credentials.password {
-        write_new(&password_path, &format!("{}\n", password.expose()))?;
-    }
-    write_new(path, &text)?;
-    remember(running, &access)?;
-    let name = running.name();
-    let mut doc = Doc::new();
-    doc.push(Block::Verdict {
-        subject: name.to_owned(),
-        word: "WRITTEN".into(),
-        tone: Tone::Good,
-        rest: format!(
-            "{}, and the password in {}",
-            path.display(),
-            password_path.display()
-        ),
-    });
-    doc.commands([
-        format!("docker compose -p {name} -f {} up -d", path.display()),
-        format!("goodcache check {name} --wait healthy"),
-    ]);
-    let text = crate::render::terminal::text(&doc, look(running.screen));
-    running
-        .screen
-        .answer(&text)
-        .map_err(|error| Failure::new(Exit::Failed, error))?;
-    Ok(Exit::Good)
-}
-
-/// Writes a file that is not there yet, for its owner only: an older one may be in use.
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    let write = || {
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
-        file.write_all(text.as_bytes())
-    };
-    write().map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::new(
-            Exit::Refused,
-            anyhow!("{} is there already, and is left as it is", path.display()),
-        )
-        .next("name another file, or move that one away"),
-        _ => Failure::new(
-            Exit::Failed,
-            anyhow!("could not write {}: {error}", path.display()),
-        ),
-    })
-}
-
 /// Docker's failures: an engine that cannot be asked is not the same as one that refuses.
 pub(in crate::cli) fn docker_failure(error: DockerError) -> Failure {
     let exit = match &error {
@@ -470,7 +338,8 @@ pub(in crate::cli) fn process_failure(error: &ProcessError) -> Failure {
     let exit = match error {
         ProcessError::PortTaken { .. }
         | ProcessError::PortTooHigh(_)
-        | ProcessError::NotOurs(_) => Exit::Refused,
+        | ProcessError::NotOurs(_)
+        | ProcessError::Occupied(_) => Exit::Refused,
         _ => Exit::Failed,
     };
     Failure::new(exit, anyhow!("{error}")).next(error.hint())

@@ -65,6 +65,10 @@ pub enum WaitFor {
 #[command(after_long_help = AFTER)]
 pub struct Args {
     /// A cluster's name, or addresses to begin at: host:port, [::1]:port, redis://..., rediss://...
+    #[expect(
+        rustdoc::broken_intra_doc_links,
+        reason = "clap prints this line as it stands"
+    )]
     #[arg(value_name = "NAME|ADDR|URL")]
     pub targets: Vec<String>,
 

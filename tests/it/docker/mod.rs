@@ -2,6 +2,7 @@
 //! free, and takes it away again whatever happens.
 
 mod compose;
+mod create;
 mod launch;
 
 use std::net::TcpListener;
