@@ -12,6 +12,7 @@ mod guard;
 mod map;
 mod node;
 mod probe;
+mod replies;
 mod settle;
 mod stream;
 mod tls;
