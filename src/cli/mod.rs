@@ -106,12 +106,15 @@ fn screen(settings: &Settings, more: Vec<Row>) -> Screen {
 }
 
 fn block_on(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Failed, error))?
-        .block_on(command)
+        .map_err(|error| Failure::new(Exit::Failed, error))?;
+    let outcome = runtime.block_on(command);
+    // A resolver that hangs cannot be cancelled; the answer must not wait for it.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// A command that changes nothing is simply dropped by a signal.

@@ -354,3 +354,41 @@ fn local_servers_are_started_again_by_the_same_command_and_destroyed_by_name() {
         .expect(0);
     assert!(!folder.exists());
 }
+
+#[test]
+fn nodes_that_cannot_meet_end_the_wait_with_the_cause() {
+    let stranger = Server::start();
+    let port = stranger.port().to_string();
+    let bus = (stranger.port() + 10_000).to_string();
+    let fleet = Fleet::start_with(3, |n| match n {
+        0 => Spec::with_args(&[
+            "--cluster-announce-ip",
+            "127.0.0.1",
+            "--cluster-announce-port",
+            &port,
+            "--cluster-announce-bus-port",
+            &bus,
+        ]),
+        _ => Spec::default(),
+    });
+    let home = Home::new();
+    let outcome = create(&home, &fleet, &["--replicas", "0", "--timeout", "6s"]).expect(6);
+    let report = &outcome.json()["report"];
+    assert_eq!(report["is_usable"], false);
+    let cause = report["causes"].to_string();
+    assert!(
+        cause.contains(&fleet[0].addr()) && cause.contains("another server answers"),
+        "{cause}"
+    );
+    assert!(
+        outcome.stderr.contains("likely cause"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(report["missing"].to_string().contains("nodes"), "{report}");
+    assert!(
+        outcome.elapsed < Duration::from_secs(12),
+        "{:?}",
+        outcome.elapsed
+    );
+}

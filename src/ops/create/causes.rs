@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::candidate::Candidate;
 use crate::cluster::{Access, Node, dial};
-use crate::model::{Announced, NodeAddr};
+use crate::model::{NodeAddr, Peer};
 
 /// The likely causes, a sentence each, for nodes whose peers look for them in the wrong place.
 pub async fn causes(access: &Access, candidates: &[Candidate]) -> Vec<String> {
@@ -17,26 +17,37 @@ async fn cause(access: &Access, candidate: &Candidate) -> Option<String> {
     if candidate.meet_at.is_some() {
         return None;
     }
-    let announced = announced_now(access, candidate).await?;
+    let myself = myself_now(access, &candidate.addr).await?;
+    let announced = &myself.announced;
     let client = announced.ip_endpoint()?;
     let bus = NodeAddr::new(announced.ip.clone(), announced.bus_port);
-    let (client_error, bus_error) = tokio::join!(dial(access, &client), dial(access, &bus));
+    let (client_stands, bus_stands) = tokio::join!(dial(access, &client), dial(access, &bus));
     let addr = &candidate.addr;
-    if client_error.is_err() && !access.map.knows(&client) {
+    if access.map.knows(&client) {
+        return None;
+    }
+    if client_stands.is_err() {
         return Some(format!(
             "{addr} announces itself as {client}, where nothing answers (see cluster-announce-ip and cluster-announce-port)"
         ));
     }
-    bus_error.is_err().then(|| {
-        format!(
+    if bus_stands.is_err() {
+        return Some(format!(
             "{addr} announces its bus port as {bus}, where nothing answers (see cluster-announce-bus-port, and any firewall)"
+        ));
+    }
+    let other = myself_now(access, &client).await;
+    (other.as_ref().map(|other| &other.id) != Some(&myself.id)).then(|| {
+        format!(
+            "{addr} announces itself as {client}, where another server answers (see cluster-announce-ip and cluster-announce-port)"
         )
     })
 }
 
-/// What it announces by now; a node learns its own address only when it is met.
-async fn announced_now(access: &Access, candidate: &Candidate) -> Option<Announced> {
-    let node = Node::connect(access, &candidate.addr).await.ok()?;
+/// What the node at that address says of itself by now; it learns its own address only when it is
+/// met.
+async fn myself_now(access: &Access, addr: &NodeAddr) -> Option<Peer> {
+    let node = Node::connect(access, addr).await.ok()?;
     let view = node.view().await.ok()?;
-    view.myself().map(|me| me.announced.clone())
+    view.myself().cloned()
 }
