@@ -103,7 +103,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l fail-on -d
 warning\t'Warnings too'
 never\t'Never: the exit code tells only whether it could be looked'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l watch -d 'Look again and again [default: every 2s, or REDIS_CLUSTER_SLOTS_REFRESH_INTERVAL]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l wait -d 'Look until the cluster is healthy' -r -f -a "healthy\t'No warning and nothing critical'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l wait -d 'Look until the cluster is healthy' -r -f -a "healthy\t'Every node answers, and nothing is as grave as --fail-on'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l timeout -d 'With --wait: give up after this long [default: 60s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l save-survey -d 'Save all that was seen' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l from -d 'Judge a saved survey instead of a cluster' -r -F

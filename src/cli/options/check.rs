@@ -18,7 +18,8 @@ Examples:
   goodcache check shop --wait healthy --timeout 2m
 
 What the words mean:
-  healthy   every node that anybody knows answered, and there is no critical finding and no warning
+  healthy   every node that anybody knows answered and says state ok, and no finding is as grave
+            as --fail-on, nor critical
   warning   it works, but something will hurt later: the next failure, a limit that comes near
   critical  something hurts now, or the next single failure will lose data or service
   unknown   too little could be seen to judge; that is said, never guessed
@@ -56,7 +57,7 @@ pub enum FailOn {
 /// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum WaitFor {
-    /// No warning and nothing critical
+    /// Every node answers, and nothing is as grave as --fail-on
     Healthy,
 }
 
