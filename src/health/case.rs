@@ -134,6 +134,14 @@ impl<'a> Case<'a> {
             .unwrap_or_else(|| NodeAddr::new("127.0.0.1", 6379))
     }
 
+    /// The command line that gives that node a secret as the last argument: out of a file named
+    /// FILE, since a command line is there for all to read.
+    pub fn secret_cli(&self, addr: &NodeAddr, command: &str) -> String {
+        let asked = self.cli(addr, command);
+        let asked = asked.replacen("redis-cli ", "redis-cli -x ", 1);
+        format!("tr -d '\\n' < FILE | {asked}")
+    }
+
     /// The command line that asks that node; never with a password.
     pub fn cli(&self, addr: &NodeAddr, command: &str) -> String {
         let speaks_tls = |(_, facts): (&NodeReport, &Facts)| facts.certificate_days_left.is_some();

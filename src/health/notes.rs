@@ -164,10 +164,11 @@ fn fold(doc: &CodeDoc, findings: &[Finding], case: &Case) -> Finding {
         subject: case.cluster(),
         summary: format!("{many}: {}", doc.title),
         evidence,
-        next: if findings.iter().all(|f| f.next == first.next) {
-            first.next.clone()
-        } else {
-            format!("for each, here the first: {}", first.next)
+        next: match first.next.strip_prefix("redis-cli ") {
+            Some(_) if findings.iter().any(|f| f.next != first.next) => {
+                format!("for each, here the first: {}", first.next)
+            }
+            _ => first.next.clone(),
         },
     }
 }

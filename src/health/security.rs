@@ -143,7 +143,7 @@ fn open(case: &Case, notes: &mut Notes, asked: &Asked) {
         "PING without AUTH was answered with PONG",
         format!(
             "masterauth first, then requirepass, on every node: {}",
-            case.cli(&asked.report.addr, "config set masterauth <password>")
+            case.secret_cli(&asked.report.addr, "config set masterauth")
         ),
     );
 }

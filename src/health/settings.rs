@@ -209,7 +209,10 @@ fn masterauth(case: &Case, notes: &mut Notes, nodes: &[Asked]) {
             asked.subject(),
             "has no masterauth, while nodes want a password",
             "CONFIG GET: requirepass is set, masterauth is empty",
-            case.cli(&asked.report.addr, "config set masterauth <password>"),
+            format!(
+                "with the password in FILE: {}",
+                case.secret_cli(&asked.report.addr, "config set masterauth")
+            ),
         );
     }
 }

@@ -126,17 +126,29 @@ fn uncovered(case: &Case, notes: &mut Notes) {
     }
 }
 
-/// Slots that somebody has for an owner's while the owner itself does not: it answers with a
-/// redirection to another, who may send the client back.
+/// Slots that most have for an owner's while the owner itself does not: it redirects clients to
+/// another, who may send them back.
 fn disowned<'a>(case: &'a Case, missing: &SlotSet) -> BTreeMap<&'a NodeId, SlotSet> {
-    let mut disowned: BTreeMap<&NodeId, SlotSet> = BTreeMap::new();
+    let mut believed: BTreeMap<&NodeId, (usize, SlotSet)> = BTreeMap::new();
     for (_, facts) in case.survey.answered() {
         for peer in &facts.view.peers {
             let slots = peer.slots.intersection(missing);
             if !slots.is_empty() && case.survey.facts(&peer.id).is_some() {
-                let all = disowned.entry(&peer.id).or_default();
+                let (times, all) = believed.entry(&peer.id).or_default();
+                *times += 1;
                 *all = all.union(&slots);
             }
+        }
+    }
+    let mut believed: Vec<_> = believed.into_iter().collect();
+    believed.sort_by_key(|(_, (times, _))| std::cmp::Reverse(*times));
+    let mut left = missing.clone();
+    let mut disowned = BTreeMap::new();
+    for (owner, (_, slots)) in believed {
+        let own = slots.intersection(&left);
+        left = left.difference(&own);
+        if !own.is_empty() {
+            disowned.insert(owner, own);
         }
     }
     disowned

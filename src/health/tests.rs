@@ -249,7 +249,7 @@ fn alike_findings_become_one_and_dead_nodes_stay_apart() {
     let unlimited = found(&verdict, "memory.unlimited");
     assert_eq!(unlimited.len(), 1);
     assert_eq!(unlimited[0].summary, "6 nodes: no memory limit is set");
-    assert!(unlimited[0].evidence.contains("10.0.0.6:7000"));
+    assert!(unlimited[0].evidence.ends_with("on every node"));
     let dead = sound()
         .silent(4, Silence::Timeout)
         .silent(5, Silence::Timeout);

@@ -41,7 +41,8 @@ pub fn check(report: &Report, detail: Detail) -> Doc {
     doc.push(Block::KeyValues(totals));
     doc.push(Block::Findings(finding::entries(minor, detail.is_verbose)));
     skipped(&mut doc, report, detail);
-    if !grave.is_empty() && report.nodes.len() >= LONG {
+    let is_long = report.nodes.len() >= LONG || report.health == Health::Critical;
+    if !grave.is_empty() && is_long {
         doc.push(verdict(report));
     }
     doc
@@ -122,13 +123,15 @@ fn totals(row: &ClusterRow) -> Vec<(String, Cell)> {
         _ => human::bytes(used),
     });
     let percent = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), human::percent);
-    let traffic = row.ops_per_second.map(|ops| {
-        format!(
+    let traffic = row.ops_per_second.map(|ops| match row.failed_percent {
+        // Shares of next to nothing are not told.
+        None => format!("{} ops/s", human::rate(ops)),
+        Some(_) => format!(
             "{} ops/s, {} failed, {} redirected",
             human::rate(ops),
             percent(row.failed_percent),
             percent(row.redirected_percent)
-        )
+        ),
     });
     let versions = (!row.versions.is_empty()).then(|| row.versions.join(", "));
     [

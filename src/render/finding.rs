@@ -5,7 +5,7 @@
 use crate::model::{Finding, Severity, Skipped};
 
 use super::doc::{Cell, Entry, Tone};
-use super::human;
+use super::{human, plain};
 
 /// Findings of one code whose words differ are folded from this many on.
 const MANY: usize = 4;
@@ -60,7 +60,7 @@ fn entry(finding: &Finding) -> Entry {
         subject: finding.subject.to_string(),
         summary: finding.summary.clone(),
         seen: some_lines(&finding.evidence),
-        next: some_lines(&finding.next),
+        next: steps(&finding.next),
     }
 }
 
@@ -69,6 +69,17 @@ fn some_lines(text: &str) -> Vec<String> {
         .filter(|line| !line.trim().is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+/// A command stands on a line of its own, so that it is never wrapped and can be pasted whole.
+fn steps(text: &str) -> Vec<String> {
+    let split = |line: String| match line.rsplit_once(": ") {
+        Some((words, command)) if plain::is_command(command) => {
+            vec![format!("{words}:"), command.to_owned()]
+        }
+        _ => vec![line],
+    };
+    some_lines(text).into_iter().flat_map(split).collect()
 }
 
 fn folded(group: &[&Finding]) -> Entry {
@@ -86,7 +97,10 @@ fn folded(group: &[&Finding]) -> Entry {
         subject: and_more(&subjects, NAMED, ", "),
         summary: format!("{}{likewise}", first.summary),
         seen: first_of(&seen, 1),
-        next: first_of(&next, STEPS),
+        next: first_of(&next, STEPS)
+            .iter()
+            .flat_map(|line| steps(line))
+            .collect(),
         ..entry(first)
     }
 }

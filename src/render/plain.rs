@@ -41,7 +41,17 @@ pub fn is_command(line: &str) -> bool {
     let first = line.split(' ').next().unwrap_or_default();
     matches!(
         first,
-        "goodcache" | "redis-cli" | "valkey-cli" | "docker" | "systemctl" | "sudo" | "kill" | "ss"
+        "goodcache"
+            | "redis-cli"
+            | "valkey-cli"
+            | "docker"
+            | "openssl"
+            | "systemctl"
+            | "sudo"
+            | "timeout"
+            | "tr"
+            | "kill"
+            | "ss"
     )
 }
 

@@ -207,7 +207,7 @@ fn least_rights(fleet: &Fleet, secret: &str) {
     }
     let blind = run(&["--user", "watcher"]);
     assert_eq!(blind.code, 4, "{}{}", blind.stdout, blind.stderr);
-    assert!(blind.stderr.contains("+cluster|nodes"), "{}", blind.stderr);
+    assert!(blind.stderr.contains("cluster|nodes"), "{}", blind.stderr);
 }
 
 #[test]
