@@ -12,13 +12,13 @@ if [ "${CI:-}" = true ]; then
 fi
 
 filter=()
-if ! tests/tools.sh docker; then
+if ! tests/tools.sh docker compose; then
     if [ "$profile" = ci ]; then
-        echo "test: no Docker Engine, and CI leaves no test out" >&2
+        echo "test: no Docker Engine with docker-compose, and CI leaves no test out" >&2
         exit 1
     fi
     filter=(-E 'not test(/docker/)')
-    trap 'echo "test: NO DOCKER ENGINE: the tests that need one were NOT run" >&2' EXIT
+    trap 'echo "test: NO DOCKER ENGINE (or no docker-compose): the tests that need one were NOT run" >&2' EXIT
 fi
 
 cargo nextest run --locked --profile "$profile" "${filter[@]}" "$@"

@@ -82,6 +82,11 @@ docker() {
     start_engine
 }
 
+compose() {
+    command docker compose version >/dev/null 2>&1 || has docker-compose ||
+        packages "docker-compose" docker-compose
+}
+
 start_engine() {
     local log=${TMPDIR:-/tmp}/goodcache-dockerd.log
     say "starting the Docker Engine"
@@ -102,7 +107,7 @@ start_engine() {
 
 for need in "$@"; do
     case $need in
-    server | busybox | compiler | pip | nextest | docker) "$need" ;;
-    *) fail "unknown need '$need' (server, busybox, compiler, pip, nextest, docker)" ;;
+    server | busybox | compiler | pip | nextest | docker | compose) "$need" ;;
+    *) fail "unknown need '$need' (server, busybox, compiler, pip, nextest, docker, compose)" ;;
     esac
 done
