@@ -289,31 +289,35 @@ impl Found {
 
     /// A row for every node, and for every seed that is none.
     fn rows(self, ask: &Ask) -> Vec<NodeReport> {
-        let ids: BTreeMap<&NodeAddr, &NodeId> = self
-            .announced
+        let Found {
+            announced: places,
+            asked_at,
+            answers,
+            ..
+        } = self;
+        let ids: BTreeMap<&NodeAddr, &NodeId> = places
             .iter()
             .map(|(id, (_, addr))| (addr, id))
-            .chain(self.asked_at.iter().map(|(id, addr)| (addr, id)))
+            .chain(asked_at.iter().map(|(id, addr)| (addr, id)))
             .collect();
-        let mut rows: Vec<NodeReport> = self
-            .answers
-            .iter()
+        let mut rows: Vec<NodeReport> = answers
+            .into_iter()
             .map(|(addr, answer)| {
-                let own = match answer {
+                let own = match &answer {
                     Answer::Facts(facts) => facts.view.myself().map(|me| me.id.clone()),
                     Answer::Silent { .. } => None,
                 };
-                let id = own.or_else(|| ids.get(addr).map(|&id| id.clone()));
+                let id = own.or_else(|| ids.get(&addr).map(|&id| id.clone()));
                 let announced = id
                     .as_ref()
-                    .and_then(|id| self.announced.get(id))
+                    .and_then(|id| places.get(id))
                     .map(|(announced, _)| announced);
-                let site = site(addr, announced, answer, &ask.zones);
+                let site = site(&addr, announced, &answer, &ask.zones);
                 NodeReport {
                     id,
-                    addr: addr.clone(),
+                    addr,
                     site,
-                    answer: answer.clone(),
+                    answer,
                 }
             })
             .collect();

@@ -18,8 +18,13 @@ use super::view::read_view;
 use crate::model;
 use crate::model::{Facts, NotRead, OpenSlot, Probe, Slot, SlotSet};
 
-/// A burst of PINGs stops after so long, so that far nodes do not slow a survey down.
-const PING_BUDGET: Duration = Duration::from_millis(100);
+/// A burst of PINGs stops after so long, once there are a few, so that neither far nodes nor a
+/// hundred near ones at once slow a survey down.
+const PING_BUDGET: Duration = Duration::from_millis(20);
+const FEW_PINGS: usize = 3;
+
+/// How long WAIT may wait for the replicas of a canary.
+const CANARY_WAIT: Duration = Duration::from_secs(1);
 
 /// How many COUNTKEYSINSLOT go in one flight.
 const FOREIGN_BATCH: usize = 2048;
@@ -175,7 +180,7 @@ async fn ping(node: &Node, facts: &mut Facts, count: u32) -> Result<(), NodeErro
         let sent = Instant::now();
         node.ask(&ping).await?;
         facts.pings_us.push(micros(sent.elapsed()));
-        if begun.elapsed() > PING_BUDGET {
+        if facts.pings_us.len() >= FEW_PINGS && begun.elapsed() > PING_BUDGET {
             break;
         }
     }
@@ -236,7 +241,7 @@ async fn canary(node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
         }
     }
     let begun = Instant::now();
-    let wait = format!("WAIT {replicas} {}", PING_BUDGET.as_millis() * 10);
+    let wait = format!("WAIT {replicas} {}", CANARY_WAIT.as_millis());
     let reply = node.say(&wait).await?;
     let took_us = micros(begun.elapsed());
     // It would expire by itself; where deleting is forbidden it does.

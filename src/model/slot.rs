@@ -1,7 +1,8 @@
 //! Hash slots: which one a key belongs to, and sets of them.
 //!
-//! A cluster has 16,384 slots. Sets of them are everywhere (who owns what, what nobody owns), so a
-//! set is a bitmap of 2 KiB and prints as the ranges that CLUSTER NODES prints.
+//! A cluster has 16,384 slots. Sets of them are everywhere (who owns what, what nobody owns), once
+//! for each node in each node's view: 10,000 of them for 100 nodes. So a set is kept as the ranges
+//! that CLUSTER NODES prints, of which most have one or none; a bitmap would take 2 KiB each.
 
 use std::fmt;
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// How many slots a cluster has.
 pub const SLOT_COUNT: u16 = 16_384;
 
-const WORDS: usize = SLOT_COUNT as usize / 64;
+const LAST: u16 = SLOT_COUNT - 1;
 const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
 /// One hash slot, 0 to 16,383.
@@ -74,14 +75,11 @@ impl fmt::Display for Slot {
 }
 
 /// A set of slots. Prints as ranges: `0-5460 5462`; empty prints as nothing.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct SlotSet([u64; WORDS]);
-
-impl Default for SlotSet {
-    fn default() -> SlotSet {
-        SlotSet([0; WORDS])
-    }
-}
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct SlotSet(
+    /// Closed ranges in order, of which no two touch: equal sets have equal ranges.
+    Vec<(u16, u16)>,
+);
 
 impl SlotSet {
     /// The empty set.
@@ -91,7 +89,7 @@ impl SlotSet {
 
     /// All 16,384 slots.
     pub fn full() -> SlotSet {
-        SlotSet([u64::MAX; WORDS])
+        SlotSet(vec![(0, LAST)])
     }
 
     /// The slots from `first` to `last`, both included; empty when `last` comes before `first`.
@@ -103,82 +101,120 @@ impl SlotSet {
 
     /// Adds one slot.
     pub fn insert(&mut self, slot: Slot) {
-        self.0[usize::from(slot.0 / 64)] |= 1 << (slot.0 % 64);
+        self.insert_range(slot, slot);
     }
 
     /// Adds the slots from `first` to `last`, both included.
     pub fn insert_range(&mut self, first: Slot, last: Slot) {
-        for number in first.0..=last.0 {
-            self.insert(Slot(number));
+        let (mut first, mut last) = (first.0, last.0);
+        if first > last {
+            return;
         }
+        // Those that overlap the new one or touch it become one with it.
+        let begin = self.0.partition_point(|&(_, end)| end + 1 < first);
+        let end = self.0.partition_point(|&(start, _)| start <= last + 1);
+        if begin < end {
+            first = first.min(self.0[begin].0);
+            last = last.max(self.0[end - 1].1);
+        }
+        self.0.splice(begin..end, [(first, last)]);
     }
 
     /// Takes one slot out.
     pub fn remove(&mut self, slot: Slot) {
-        self.0[usize::from(slot.0 / 64)] &= !(1 << (slot.0 % 64));
+        if self.contains(slot) {
+            *self = self.difference(&SlotSet(vec![(slot.0, slot.0)]));
+        }
     }
 
     /// Whether the slot is in the set.
     pub fn contains(&self, slot: Slot) -> bool {
-        self.0[usize::from(slot.0 / 64)] & (1 << (slot.0 % 64)) != 0
+        let n = self.0.partition_point(|&(_, end)| end < slot.0);
+        self.0.get(n).is_some_and(|&(start, _)| start <= slot.0)
     }
 
     /// How many slots it holds.
     pub fn len(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
+        self.0
+            .iter()
+            .map(|&(start, end)| usize::from(end - start) + 1)
+            .sum()
     }
 
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|&word| word == 0)
+        self.0.is_empty()
     }
 
     /// Whether it holds all 16,384.
     pub fn is_full(&self) -> bool {
-        self.0.iter().all(|&word| word == u64::MAX)
+        self.0 == [(0, LAST)]
     }
 
     /// What is in either.
     #[must_use]
     pub fn union(&self, other: &SlotSet) -> SlotSet {
-        self.zip(other, |a, b| a | b)
+        let mut set = self.clone();
+        for (first, last) in other.ranges() {
+            set.insert_range(first, last);
+        }
+        set
     }
 
     /// What is in both.
     #[must_use]
     pub fn intersection(&self, other: &SlotSet) -> SlotSet {
-        self.zip(other, |a, b| a & b)
+        let mut both = Vec::new();
+        let (mut a, mut b) = (self.0.iter().peekable(), other.0.iter().peekable());
+        while let (Some(&&(a_start, a_end)), Some(&&(b_start, b_end))) = (a.peek(), b.peek()) {
+            let (start, end) = (a_start.max(b_start), a_end.min(b_end));
+            if start <= end {
+                both.push((start, end));
+            }
+            // The one that ends first meets nothing more.
+            if a_end < b_end {
+                a.next();
+            } else {
+                b.next();
+            }
+        }
+        SlotSet(both)
     }
 
     /// What is in this one and not in the other.
     #[must_use]
     pub fn difference(&self, other: &SlotSet) -> SlotSet {
-        self.zip(other, |a, b| a & !b)
+        self.intersection(&other.complement())
     }
 
-    fn zip(&self, other: &SlotSet, combine: impl Fn(u64, u64) -> u64) -> SlotSet {
-        let mut set = SlotSet::new();
-        for (word, (&a, &b)) in set.0.iter_mut().zip(self.0.iter().zip(&other.0)) {
-            *word = combine(a, b);
+    fn complement(&self) -> SlotSet {
+        let mut gaps = Vec::with_capacity(self.0.len() + 1);
+        let mut next = 0;
+        for &(start, end) in &self.0 {
+            if next < start {
+                gaps.push((next, start - 1));
+            }
+            next = end + 1;
         }
-        set
+        if next <= LAST {
+            gaps.push((next, LAST));
+        }
+        SlotSet(gaps)
     }
 
     /// Its slots in order.
     pub fn iter(&self) -> impl Iterator<Item = Slot> + '_ {
-        Slot::all().filter(|&slot| self.contains(slot))
+        self.0
+            .iter()
+            .flat_map(|&(start, end)| (start..=end).map(Slot))
     }
 
     /// Its slots as closed ranges in order.
     pub fn ranges(&self) -> Vec<(Slot, Slot)> {
-        let mut ranges: Vec<(Slot, Slot)> = Vec::new();
-        for slot in self.iter() {
-            match ranges.last_mut() {
-                Some((_, last)) if last.0 + 1 == slot.0 => *last = slot,
-                _ => ranges.push((slot, slot)),
-            }
-        }
-        ranges
+        self.0
+            .iter()
+            .map(|&(start, end)| (Slot(start), Slot(end)))
+            .collect()
     }
 }
 
@@ -248,6 +284,10 @@ impl<'de> Deserialize<'de> for SlotSet {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -282,5 +322,50 @@ mod tests {
         assert!(Slot::new(16_384).is_none());
         assert!("16384".parse::<SlotSet>().is_err());
         assert!("5-".parse::<SlotSet>().is_err());
+    }
+
+    /// Ranges close to each other and to both ends, so that they meet.
+    fn some_ranges() -> impl Strategy<Value = Vec<(u16, u16)>> {
+        let near = prop_oneof![0..12_u16, SLOT_COUNT - 12..SLOT_COUNT];
+        prop::collection::vec((near, 0..4_u16), 0..8).prop_map(|pairs| {
+            pairs
+                .iter()
+                .map(|&(at, n)| (at, (at + n).min(LAST)))
+                .collect()
+        })
+    }
+
+    fn both_ways(ranges: &[(u16, u16)]) -> (SlotSet, BTreeSet<u16>) {
+        let mut set = SlotSet::new();
+        for &(first, last) in ranges {
+            set.insert_range(Slot(first), Slot(last));
+        }
+        (set, ranges.iter().flat_map(|&(a, b)| a..=b).collect())
+    }
+
+    fn numbers(set: &SlotSet) -> BTreeSet<u16> {
+        set.iter().map(Slot::number).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_of_ranges_is_a_set(a in some_ranges(), b in some_ranges(), out in 0..12_u16) {
+            let ((a, plain_a), (b, plain_b)) = (both_ways(&a), both_ways(&b));
+            prop_assert_eq!(numbers(&a), plain_a.clone());
+            prop_assert_eq!(numbers(&a.union(&b)), &plain_a | &plain_b);
+            prop_assert_eq!(numbers(&a.intersection(&b)), &plain_a & &plain_b);
+            prop_assert_eq!(numbers(&a.difference(&b)), &plain_a - &plain_b);
+            prop_assert_eq!(a.len(), plain_a.len());
+            prop_assert_eq!(a.contains(Slot(out)), plain_a.contains(&out));
+            // However it was made, it is written in one way.
+            let again: SlotSet = plain_a.iter().rev().map(|&n| Slot(n)).collect();
+            prop_assert_eq!(&again, &a);
+            prop_assert_eq!(&a.to_string().parse::<SlotSet>().unwrap(), &a);
+            let mut less = a;
+            less.remove(Slot(out));
+            let mut plain_less = plain_a;
+            plain_less.remove(&out);
+            prop_assert_eq!(numbers(&less), plain_less);
+        }
     }
 }
