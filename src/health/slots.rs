@@ -208,12 +208,24 @@ fn nobodys(case: &Case, notes: &mut Notes, missing: &SlotSet) {
 }
 
 fn failed(case: &Case, notes: &mut Notes) {
+    // FORCE asks the other masters for their votes all the same; TAKEOVER asks nobody.
+    let voters = case.topology.voters().count();
+    let votes = case
+        .topology
+        .voters()
+        .filter(|member| !case.is_down(member))
+        .count();
+    let elects = votes > voters / 2;
     for master in case.topology.voters().filter(|member| case.is_down(member)) {
         let replica = case
             .topology
             .replicas(&master.id)
             .find(|replica| replica.is_answering && !replica.is_nofailover);
         let next = match replica.and_then(|replica| replica.addr.as_ref()) {
+            Some(addr) if !elects => format!(
+                "bring masters back, for no majority is left to elect a replica; only if they are lost: {}",
+                case.cli(addr, "cluster failover takeover")
+            ),
             Some(addr) => format!(
                 "bring {} back; if its replica is not elected by itself: {}",
                 case.name(&master.id),

@@ -48,11 +48,10 @@ pub fn is_command(line: &str) -> bool {
             | "openssl"
             | "systemctl"
             | "sudo"
-            | "timeout"
             | "tr"
             | "kill"
             | "ss"
-    )
+    ) || line.starts_with("timeout 5 redis-cli ")
 }
 
 /// How many columns a text takes.

@@ -95,7 +95,12 @@ fn half_the_cluster_is_dead() {
     }
     answer.expect("cluster.state", "critical", "");
     answer.expect("slots.failed", "critical", "1");
-    answer.expect("slots.failed", "critical", "2");
+    let orphaned = answer.expect("slots.failed", "critical", "2");
+    let next = orphaned["next"].as_str().unwrap();
+    assert!(
+        next.contains(&format!("-p {} cluster failover takeover", fleet[4].port())),
+        "{next}"
+    );
     assert_eq!(answer.report["cluster"]["slots_served"], 5462);
     let text = looking(&fleet, &["-o", "table"]).run();
     let first = text.stdout.lines().next().unwrap();
