@@ -136,6 +136,13 @@ pub fn report(failure: &Failure) -> Exit {
     failure.exit
 }
 
+/// What a monitoring plugin answers when it has none: 2 would be read as a critical cluster.
+pub fn unknown(why: &str) -> Exit {
+    // A reader that has gone is served by the code.
+    let _ = answer(&format!("UNKNOWN - {why}\n"));
+    Exit::Plugin(3)
+}
+
 /// Writes the answer to stdout. A reader that has gone (`| head`) wanted no more: that is no error,
 /// and the exit code stays the verdict's, so that `check | head -1` in a script still tells.
 pub fn answer(text: &str) -> anyhow::Result<()> {

@@ -38,9 +38,18 @@ use crate::health;
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    run(&arguments)
-        .unwrap_or_else(|failure| exit::report(&failure))
-        .into()
+    let is_plugin = options::is_plugin(&arguments, std::env::var("GOODCACHE_OUTPUT").ok());
+    match run(&arguments) {
+        // clap has told why on stderr.
+        Ok(Exit::Usage) if is_plugin => exit::unknown("the command line makes no sense"),
+        Ok(exit) => exit,
+        Err(failure) if is_plugin => {
+            exit::report(&failure);
+            exit::unknown(failure.text().lines().next().unwrap_or_default())
+        }
+        Err(failure) => exit::report(&failure),
+    }
+    .into()
 }
 
 fn run(arguments: &[OsString]) -> Result<Exit, Failure> {

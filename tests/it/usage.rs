@@ -86,6 +86,25 @@ fn what_is_mistyped_ends_with_2_and_names_what_was_meant() {
 }
 
 #[test]
+fn a_plugin_that_cannot_check_is_unknown_and_not_critical() {
+    for more in [
+        "--bogus",
+        "--sample=1",
+        "--config=none.yaml",
+        "a:0",
+        "127.0.0.1:1",
+    ] {
+        let outcome = goodcache(&["check", more, "-o", "nagios"]).run().expect(3);
+        assert!(
+            outcome.stdout.starts_with("UNKNOWN - "),
+            "{}",
+            outcome.stdout
+        );
+        assert_eq!(outcome.stdout.lines().count(), 1, "{}", outcome.stdout);
+    }
+}
+
+#[test]
 fn a_variable_that_makes_no_sense_is_named() {
     for (name, value, why) in [
         ("GOODCACHE_SAMPLE", "0", "write 0s"),

@@ -42,7 +42,7 @@ Exit codes:
   3  findings as grave as --fail-on, or graver
   4  could not look: unreachable, login, TLS, not a cluster
   130  interrupted (143 by SIGTERM)
-With -o nagios: 0 ok, 1 warning, 2 critical, 3 unknown.";
+With -o nagios: 0 ok, 1 warning, 2 critical, 3 unknown, which is also whatever went wrong.";
 
 /// From which severity on the exit code is 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -92,6 +92,27 @@ pub fn command() -> clap::Command {
         .mut_subcommand("generate", without_connection)
 }
 
+/// Whether a monitoring system runs this check and reads its exit code as plugins mean it. Asked of the
+/// bare words, since it must be known of a command line that makes no sense as well.
+pub fn is_plugin(arguments: &[OsString], variable: Option<String>) -> bool {
+    let words: Vec<_> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let is_output = |word: &str| ["-o", "--output"].contains(&word);
+    let typed = words.iter().enumerate().find_map(|(at, word)| {
+        let joined = word
+            .strip_prefix("--output=")
+            .or_else(|| word.strip_prefix("-o"));
+        match is_output(word) {
+            true => words.get(at + 1).map(AsRef::as_ref),
+            false => joined.map(|format| format.trim_start_matches('=')),
+        }
+    });
+    let format = typed.or(variable.as_deref().map(str::trim));
+    words.iter().any(|word| word == "check") && format == Some("nagios")
+}
+
 /// Subcommands that talk to no server accept the connection's flags, since a script may put them
 /// before any subcommand, but do not show them.
 fn without_connection(command: clap::Command) -> clap::Command {
@@ -154,6 +175,22 @@ mod tests {
             "goodcache check -v -q",
         ] {
             assert_eq!(read(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_known_by_its_words_or_its_variable() {
+        for (line, variable, is) in [
+            ("goodcache check -o nagios --bogus", None, true),
+            ("goodcache check --output=nagios", None, true),
+            ("goodcache check -onagios", None, true),
+            ("goodcache check", Some("nagios"), true),
+            ("goodcache check -o json", Some("nagios"), false),
+            ("goodcache check nagios", None, false),
+            ("goodcache create -o nagios", None, false),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(is_plugin(&words, variable.map(String::from)), is, "{line}");
         }
     }
 
