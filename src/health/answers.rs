@@ -1,7 +1,7 @@
 //! Rules about the first question to a node: does it answer, and if not, in what way. A silent node
 //! is always a finding, never an omission.
 
-use crate::model::{Answer, NodeReport, Role, Severity, Silence, Subject};
+use crate::model::{Answer, NodeReport, Probe, Role, Severity, Silence, Subject};
 
 use super::Rule;
 use super::case::{Case, is_dead, span};
@@ -88,7 +88,27 @@ pub const RULE: Rule = Rule {
 
 fn judge(case: &Case, notes: &mut Notes) {
     silent(case, notes);
+    blind(case, notes);
     loading(case, notes);
+}
+
+/// A node whose INFO may not be read is as good as unseen: without this most rules would be skipped
+/// and the answer would look green.
+fn blind(case: &Case, notes: &mut Notes) {
+    for asked in case.asked() {
+        let refused = [(Probe::Info, "INFO"), (Probe::ClusterInfo, "CLUSTER INFO")];
+        for (probe, command) in refused {
+            if let Some(why) = asked.facts.why_not(probe) {
+                notes.find(
+                    &FORBIDDEN,
+                    asked.subject(),
+                    format!("does not let the user read {command}, so it cannot be judged"),
+                    format!("{command}: {why}"),
+                    "grant the user +ping +info +cluster|nodes +cluster|info".to_owned(),
+                );
+            }
+        }
+    }
 }
 
 fn silent(case: &Case, notes: &mut Notes) {

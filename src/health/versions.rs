@@ -231,7 +231,6 @@ impl<'a> Life<'a> {
                 std::cmp::Reverse(advisory.ids[0].clone()),
             )
         });
-        let ids: usize = holes.iter().map(|(advisory, _)| advisory.ids.len()).sum();
         let told = holes.iter().map(|(advisory, _)| {
             format!(
                 "{} ({}{})",
@@ -252,9 +251,9 @@ impl<'a> Life<'a> {
             &VULNERABLE,
             self.severity,
             subject,
-            match ids {
-                1 => format!("{name}, by its number, has a published vulnerability"),
-                _ => format!("{name}, by its number, has {ids} published vulnerabilities"),
+            match holes.len() {
+                1 => format!("to {name}, by its number, a published advisory applies"),
+                count => format!("to {name}, by its number, {count} published advisories apply"),
             },
             format!("advisories up to {}: {}{end}", file.date, listed(told, 4)),
             next,

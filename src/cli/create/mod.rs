@@ -65,6 +65,16 @@ enum Prepared {
     End(Exit),
 }
 
+/// What came of asking whether nodes may be started.
+enum Start {
+    /// The plan was shown, as a dry run asks.
+    Shown,
+    /// Yes.
+    Agreed(Consent),
+    /// They all run.
+    Needless,
+}
+
 /// All that joining needs.
 struct Go {
     access: Access,
@@ -94,12 +104,10 @@ impl Running<'_> {
         let mut consent = None;
         if let Some(draft) = provision.draft(self)? {
             self.require_tolerance(&draft.survives)?;
-            if self.create.is_dry_run {
-                self.answer().plan(&draft)?;
-                return Ok(Prepared::End(Exit::Good));
-            }
-            if !provision.is_standing(self).await? {
-                consent = Some(self.consent(&provision.question(self), Some(&draft))?);
+            match self.agree_to_start(&provision, &draft).await? {
+                Start::Shown => return Ok(Prepared::End(Exit::Good)),
+                Start::Agreed(agreed) => consent = Some(agreed),
+                Start::Needless => {}
             }
         }
         let mut access = provision.access(self)?;
@@ -136,6 +144,31 @@ impl Running<'_> {
             consent,
             delay,
         })))
+    }
+
+    /// Asks before anything is started; what is only down needs no plan to be shown again.
+    async fn agree_to_start(&self, provision: &Provision, draft: &Plan) -> Result<Start, Failure> {
+        let stand = match provision.stand(self).await {
+            // A plan can be shown without an engine.
+            Err(_) if self.create.is_dry_run => None,
+            stand => Some(stand?),
+        };
+        match stand {
+            Some(stand) if stand.up >= stand.of => Ok(Start::Needless),
+            _ if self.create.is_dry_run => {
+                self.answer().plan(draft)?;
+                Ok(Start::Shown)
+            }
+            Some(stand) if stand.made == stand.of => {
+                let down = stand.of - stand.up;
+                let question = format!("start the {down} of {} nodes that are down?", stand.of);
+                self.consent(&question, None).map(Start::Agreed)
+            }
+            _ => {
+                let question = provision.question(self);
+                self.consent(&question, Some(draft)).map(Start::Agreed)
+            }
+        }
     }
 
     /// Looks at the nodes, asking for a password when they want one and somebody can type it.

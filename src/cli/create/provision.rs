@@ -24,6 +24,16 @@ const MASTERS: u16 = 3;
 /// Server programs that are looked for in PATH, in this order.
 const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
 
+/// How far nodes that are to be started are.
+pub(super) struct Stand {
+    /// Those that are there, running or not.
+    pub(super) made: usize,
+    /// Those that run.
+    pub(super) up: usize,
+    /// Those that are wanted.
+    pub(super) of: usize,
+}
+
 /// The nodes to be had.
 pub(super) enum Provision {
     /// They run already.
@@ -81,22 +91,35 @@ impl Provision {
         }
     }
 
-    /// Whether every node to be started runs already.
-    pub(super) async fn is_standing(&self, running: &Running<'_>) -> Result<bool, Failure> {
+    /// How many of the nodes are there, and how many of these run.
+    pub(super) async fn stand(&self, running: &Running<'_>) -> Result<Stand, Failure> {
         match self {
-            Provision::Nodes(_) => Ok(true),
+            Provision::Nodes(nodes) => Ok(Stand {
+                made: nodes.len(),
+                up: nodes.len(),
+                of: nodes.len(),
+            }),
             Provision::Docker(spec) => {
                 let engine = Engine::connect().await.map_err(docker_failure)?;
                 let found = docker::find(&engine, running.name())
                     .await
                     .map_err(docker_failure)?;
-                let up = found.nodes.iter().filter(|node| node.is_running).count();
-                Ok(up == spec.nodes.len())
+                Ok(Stand {
+                    made: found.nodes.len(),
+                    up: found.nodes.iter().filter(|node| node.is_running).count(),
+                    of: spec.nodes.len(),
+                })
             }
-            Provision::Local(spec) => Ok(spec
-                .ports
-                .iter()
-                .all(|&port| process::running(&spec.folder, port).is_some())),
+            Provision::Local(spec) => {
+                let made = process::ports(&spec.folder);
+                let is_made = |port: &&u16| made.contains(port);
+                let is_up = |port: &&u16| process::running(&spec.folder, **port).is_some();
+                Ok(Stand {
+                    made: spec.ports.iter().filter(is_made).count(),
+                    up: spec.ports.iter().filter(is_up).count(),
+                    of: spec.ports.len(),
+                })
+            }
         }
     }
 

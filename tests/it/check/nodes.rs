@@ -207,6 +207,11 @@ fn least_rights(fleet: &Fleet, secret: &str) {
             "{reason}"
         );
     }
+    // Without INFO there is nothing to judge by, and that is no green answer.
+    fleet[0].cli(&["ACL", "SETUSER", "watcher", "-info"]);
+    let half_blind = super::Answer::from(run(&["--user", "watcher"]));
+    half_blind.expect("node.forbidden", "critical", &fleet_addr(fleet, 0));
+    assert_eq!(half_blind.code, 3);
     for server in fleet.iter() {
         server.cli(&["ACL", "SETUSER", "watcher", "-cluster|nodes"]);
     }
