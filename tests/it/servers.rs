@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{Certificates, Fleet, Server, Spec, until};
+use crate::support::{Certificates, Fleet, Home, Server, Spec, until};
 
 #[test]
 fn matrix_six_servers_join_and_a_paused_one_is_silent() {
@@ -39,4 +39,27 @@ fn a_server_with_a_password_and_tls_lets_in_who_has_both() {
     });
     assert_eq!(server.cli(&["PING"]), "PONG");
     assert_eq!(server.field(&["INFO"], "redis_mode").unwrap(), "cluster");
+}
+
+#[test]
+fn what_a_test_started_in_its_home_ends_with_it() {
+    let home = Home::new();
+    let args = ["--port", "0", "--save", "", "--unixsocket", "server.sock"];
+    let server = home.program("redis-server", &args).spawn();
+    let is_there = || {
+        std::path::Path::new(&format!("/proc/{}/cwd", server.pid()))
+            .read_link()
+            .is_ok()
+    };
+    until(
+        "the server has begun",
+        std::time::Duration::from_secs(20),
+        || home.path().join("server.sock").exists(),
+    );
+    drop(home);
+    until(
+        "the server has ended",
+        std::time::Duration::from_secs(20),
+        || !is_there(),
+    );
 }

@@ -70,6 +70,34 @@ impl Home {
     }
 }
 
+/// What `create --local` started in a home ends with it, also when the test has panicked.
+impl Drop for Home {
+    fn drop(&mut self) {
+        for pid in processes_in(self.path()) {
+            // It may have ended by itself just now.
+            let _ = Command::new("sh")
+                .args(["-c", &format!("kill -KILL {pid}")])
+                .stderr(Stdio::null())
+                .status();
+        }
+    }
+}
+
+/// The processes that run in a folder or below it.
+fn processes_in(folder: &Path) -> Vec<String> {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    processes
+        .flatten()
+        .filter(|process| {
+            fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+        })
+        .filter_map(|process| process.file_name().into_string().ok())
+        .filter(|name| name.parse::<u32>().is_ok())
+        .collect()
+}
+
 /// A run in a home of its own.
 pub fn goodcache(args: &[&str]) -> Goodcache {
     let home = Home::new();
