@@ -33,6 +33,10 @@ const MOST_AT_ONCE: usize = 256;
 /// The most lines of views that are kept: 1,000 nodes that know 1,000 each.
 const MOST_LINES: usize = 1_000_000;
 
+/// PINGs of all bursts together, and of each at the least.
+const PINGS_AT_ONCE: usize = 400;
+const FEWEST_PINGS: u32 = 5;
+
 /// What a survey asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Ask {
@@ -95,7 +99,8 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
                     steps.push(Box::pin(look(access, ask, &gate, addr)));
                 }
                 if found.is_first_look_at(&addr, &seen.facts.view) {
-                    steps.push(Box::pin(look_again(access, ask, addr, seen)));
+                    let burst = burst(ask, found.targets.len());
+                    steps.push(Box::pin(look_again(access, ask, burst, addr, seen)));
                 }
             }
         }
@@ -123,7 +128,7 @@ pub async fn look_at(access: &Access, addr: &NodeAddr, ask: &Ask) -> Answer {
     let gate = Semaphore::new(1);
     match look(access, ask, &gate, addr.clone()).await {
         Step::Finished(_, answer) => answer,
-        Step::Seen(_, look) => finish(access, ask, look).await,
+        Step::Seen(_, look) => finish(access, ask, ask.pings, look).await,
     }
 }
 
@@ -151,18 +156,26 @@ async fn look<'a>(access: &Access, ask: &Ask, gate: &'a Semaphore, addr: NodeAdd
     }
 }
 
+/// How many PINGs each node gets: fewer where many nodes are pinged at once, for then they would
+/// measure each other.
+fn burst(ask: &Ask, nodes: usize) -> u32 {
+    let share = u32::try_from(PINGS_AT_ONCE / nodes.max(1)).unwrap_or(u32::MAX);
+    share.clamp(FEWEST_PINGS, ask.pings.max(FEWEST_PINGS))
+}
+
 async fn look_again<'a>(
     access: &Access,
     ask: &Ask,
+    burst: u32,
     addr: NodeAddr,
     look: Box<Look<'a>>,
 ) -> Step<'a> {
-    Step::Finished(addr, finish(access, ask, look).await)
+    Step::Finished(addr, finish(access, ask, burst, look).await)
 }
 
-async fn finish(access: &Access, ask: &Ask, mut look: Box<Look<'_>>) -> Answer {
+async fn finish(access: &Access, ask: &Ask, burst: u32, mut look: Box<Look<'_>>) -> Answer {
     if !ask.is_brief {
-        second_look(access, &look.node, &mut look.facts, ask, look.begun).await;
+        second_look(access, &look.node, &mut look.facts, ask, burst, look.begun).await;
     }
     Answer::Facts(Box::new(look.facts))
 }
