@@ -56,8 +56,14 @@ pub struct Ask {
     pub zones: BTreeMap<NodeAddr, String>,
 }
 
+/// Second looks wait until every first look is in, so that a PING does not queue behind the answers
+/// of a hundred others; for silent nodes they wait no longer than this.
+const FIRST_LOOKS: Duration = Duration::from_millis(250);
+
 /// What a step of the exploration came to.
 enum Step<'a> {
+    /// Second looks have waited long enough.
+    Waited,
     /// A node answered the first look; its connection goes on to the second.
     Seen(NodeAddr, Box<Look<'a>>),
     /// A node is done, one way or the other.
@@ -85,23 +91,49 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
             steps.push(Box::pin(look(access, ask, &gate, seed.clone())));
         }
     }
-    while let Some(step) = steps.next().await {
+    let mut out = steps.len();
+    let mut waiting = Vec::new();
+    let mut is_open = false;
+    steps.push(Box::pin(async {
+        tokio::time::sleep(FIRST_LOOKS).await;
+        Step::Waited
+    }));
+    while out > 0 || !waiting.is_empty() {
+        let Some(step) = steps.next().await else {
+            break;
+        };
         match step {
-            Step::Finished(addr, answer) => match found.way_around(&addr, &answer) {
-                Some(ip) => steps.push(Box::pin(look(access, ask, &gate, ip))),
-                None => found.answers.push((addr, answer)),
-            },
-            Step::Seen(addr, seen) if !found.has_room_for(&seen.facts.view) => {
-                found.answers.push((addr, too_much(seen.begun)));
+            Step::Waited => is_open = true,
+            Step::Finished(addr, answer) => {
+                out -= 1;
+                match found.way_around(&addr, &answer) {
+                    Some(ip) => {
+                        out += 1;
+                        steps.push(Box::pin(look(access, ask, &gate, ip)));
+                    }
+                    None => found.answers.push((addr, answer)),
+                }
             }
             Step::Seen(addr, seen) => {
+                out -= 1;
+                if !found.has_room_for(&seen.facts.view) {
+                    found.answers.push((addr, too_much(seen.begun)));
+                    continue;
+                }
                 for addr in found.note(access, &addr, &seen.facts.view) {
+                    out += 1;
                     steps.push(Box::pin(look(access, ask, &gate, addr)));
                 }
                 if found.is_first_look_at(&addr, &seen.facts.view) {
-                    let burst = burst(ask, found.targets.len());
-                    steps.push(Box::pin(look_again(access, ask, burst, addr, seen)));
+                    waiting.push((addr, seen));
                 }
+            }
+        }
+        if is_open || out == 0 {
+            let burst = burst(ask, found.targets.len());
+            for (addr, seen) in waiting.drain(..) {
+                out += 1;
+                steps.push(Box::pin(look_again(access, ask, burst, addr, seen)));
             }
         }
     }
@@ -129,6 +161,8 @@ pub async fn look_at(access: &Access, addr: &NodeAddr, ask: &Ask) -> Answer {
     match look(access, ask, &gate, addr.clone()).await {
         Step::Finished(_, answer) => answer,
         Step::Seen(_, look) => finish(access, ask, ask.pings, look).await,
+        // Only a survey of many waits.
+        Step::Waited => not_asked(),
     }
 }
 
