@@ -33,6 +33,9 @@ const MOST_AT_ONCE: usize = 256;
 /// The most lines of views that are kept: 1,000 nodes that know 1,000 each.
 const MOST_LINES: usize = 1_000_000;
 
+/// How many nodes are pinged at the same moment; more would measure each other.
+const MOST_PINGED_AT_ONCE: usize = 20;
+
 /// PINGs of all bursts together, and of each at the least.
 const PINGS_AT_ONCE: usize = 400;
 const FEWEST_PINGS: u32 = 5;
@@ -85,6 +88,7 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
         .unwrap_or_default();
     let mut found = Found::default();
     let gate = Semaphore::new(MOST_AT_ONCE);
+    let turns = Semaphore::new(MOST_PINGED_AT_ONCE);
     let mut steps: FuturesUnordered<BoxFuture<'_, Step<'_>>> = FuturesUnordered::new();
     for seed in &access.seeds {
         if found.targets.insert(seed.clone()) {
@@ -133,7 +137,7 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
             let burst = burst(ask, found.targets.len());
             for (addr, seen) in waiting.drain(..) {
                 out += 1;
-                steps.push(Box::pin(look_again(access, ask, burst, addr, seen)));
+                steps.push(Box::pin(look_again(access, ask, &turns, burst, addr, seen)));
             }
         }
     }
@@ -157,10 +161,10 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
 
 /// Asks one node alone, whatever it knows of others.
 pub async fn look_at(access: &Access, addr: &NodeAddr, ask: &Ask) -> Answer {
-    let gate = Semaphore::new(1);
+    let (gate, gate_of_one) = (Semaphore::new(1), Semaphore::new(1));
     match look(access, ask, &gate, addr.clone()).await {
         Step::Finished(_, answer) => answer,
-        Step::Seen(_, look) => finish(access, ask, ask.pings, look).await,
+        Step::Seen(_, look) => finish(access, ask, &gate_of_one, ask.pings, look).await,
         // Only a survey of many waits.
         Step::Waited => not_asked(),
     }
@@ -194,22 +198,38 @@ async fn look<'a>(access: &Access, ask: &Ask, gate: &'a Semaphore, addr: NodeAdd
 /// measure each other.
 fn burst(ask: &Ask, nodes: usize) -> u32 {
     let share = u32::try_from(PINGS_AT_ONCE / nodes.max(1)).unwrap_or(u32::MAX);
-    share.clamp(FEWEST_PINGS, ask.pings.max(FEWEST_PINGS))
+    share.max(FEWEST_PINGS).min(ask.pings)
 }
 
 async fn look_again<'a>(
     access: &Access,
     ask: &Ask,
+    turns: &Semaphore,
     burst: u32,
     addr: NodeAddr,
     look: Box<Look<'a>>,
 ) -> Step<'a> {
-    Step::Finished(addr, finish(access, ask, burst, look).await)
+    Step::Finished(addr, finish(access, ask, turns, burst, look).await)
 }
 
-async fn finish(access: &Access, ask: &Ask, burst: u32, mut look: Box<Look<'_>>) -> Answer {
+async fn finish(
+    access: &Access,
+    ask: &Ask,
+    turns: &Semaphore,
+    burst: u32,
+    mut look: Box<Look<'_>>,
+) -> Answer {
     if !ask.is_brief {
-        second_look(access, &look.node, &mut look.facts, ask, burst, look.begun).await;
+        second_look(
+            access,
+            &look.node,
+            &mut look.facts,
+            ask,
+            turns,
+            burst,
+            look.begun,
+        )
+        .await;
     }
     Answer::Facts(Box::new(look.facts))
 }

@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::Semaphore;
+
 use super::access::Access;
 use super::error::NodeError;
 use super::explore::Ask;
@@ -102,9 +104,16 @@ pub(super) async fn second_look(
     node: &Node,
     facts: &mut Facts,
     ask: &Ask,
+    turns: &Semaphore,
     burst: u32,
     first_at: Instant,
 ) {
+    // The turn comes before the deadline begins: waiting for others is not the node's fault. Never
+    // closed, so it always comes.
+    let mut turn = match ask.pings {
+        0 => None,
+        _ => turns.acquire().await.ok(),
+    };
     // The quick ones together get one deadline, however slowly each is answered.
     let quick = node.before(tokio::time::Instant::now() + access.deadline);
     let mut lost: Option<NodeError> = None;
@@ -118,6 +127,9 @@ pub(super) async fn second_look(
             (None, Probe::ForeignKeys) => foreign_keys(node, facts).await,
             (None, _) => sample(node, facts, ask.sample, first_at).await,
         };
+        if probe == Probe::Pings {
+            drop(turn.take());
+        }
         if let Err(error) = outcome {
             facts.missed(probe, words(&error));
             // The open door is another connection: when that is refused, this one may stand.

@@ -22,6 +22,8 @@ use crate::model::{Event, Events, NodeAddr};
 
 /// How long a started server may take to answer its first PING.
 const START_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the engine may take to finish what a launch that was cut off had asked for.
+const SETTLING: Duration = Duration::from_secs(15);
 /// How often it is asked.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How much of a log goes into an error.
@@ -61,16 +63,8 @@ pub async fn launch(
             at: engine.describe(),
         });
     }
-    let found = find(engine, &spec.name).await?;
-    check_same(spec, &found)?;
     check_volumes(engine, spec).await?;
-    let idle: Vec<u16> = spec
-        .nodes
-        .iter()
-        .filter(|node| !known(&found, node).is_some_and(|node| node.is_running))
-        .map(|node| node.port)
-        .collect();
-    ports::check_free(engine, spec.bind, &idle).await?;
+    let found = find_at_rest(engine, spec).await?;
     let image = image::ensure(engine, &spec.image, events).await?;
 
     events.begin(format!("starting {} containers", spec.nodes.len()));
@@ -89,6 +83,40 @@ pub async fn launch(
     await_answers(engine, &raised, events).await?;
     events.done(format!("{} containers run and answer", raised.len()));
     Ok(raised.into_iter().map(|raised| raised.node).collect())
+}
+
+/// What is there under the name, with every port free that is yet to be published. A launch that was
+/// cut off leaves the engine starting our own containers: for a moment their ports are taken while
+/// they are not listed as running, and that is waited for.
+async fn find_at_rest(engine: &Engine, spec: &ClusterSpec) -> Result<Found, DockerError> {
+    let begun = Instant::now();
+    loop {
+        let found = find(engine, &spec.name).await?;
+        check_same(spec, &found)?;
+        let idle: Vec<u16> = spec
+            .nodes
+            .iter()
+            .filter(|node| !known(&found, node).is_some_and(|node| node.is_running))
+            .map(|node| node.port)
+            .collect();
+        match ports::check_free(engine, spec.bind, &idle).await {
+            Ok(()) => return Ok(found),
+            Err(DockerError::PortsTaken(taken))
+                if begun.elapsed() < SETTLING && taken.iter().all(|port| is_ours(&found, port)) =>
+            {
+                sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether the port is that of a container of ours, and nobody else is known to hold it.
+fn is_ours(found: &Found, taken: &TakenPort) -> bool {
+    found.nodes.iter().any(|node| {
+        let own = format!("container {}", node.container);
+        node.port == taken.port && taken.by.as_ref().is_none_or(|by| *by == own)
+    })
 }
 
 /// A node whose container runs.
