@@ -6,11 +6,13 @@
 //! once and how much is kept are bounded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::access::Access;
 use super::error::NodeError;
@@ -87,12 +89,13 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let mut found = Found::default();
+    let shared = Shared::of(access, ask);
     let gate = Semaphore::new(MOST_AT_ONCE);
     let turns = Semaphore::new(MOST_PINGED_AT_ONCE);
     let mut steps: FuturesUnordered<BoxFuture<'_, Step<'_>>> = FuturesUnordered::new();
     for seed in &access.seeds {
         if found.targets.insert(seed.clone()) {
-            steps.push(Box::pin(look(access, ask, &gate, seed.clone())));
+            steps.push(Box::pin(look(&shared, &gate, seed.clone())));
         }
     }
     let mut out = steps.len();
@@ -113,7 +116,7 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
                 match found.way_around(&addr, &answer) {
                     Some(ip) => {
                         out += 1;
-                        steps.push(Box::pin(look(access, ask, &gate, ip)));
+                        steps.push(Box::pin(look(&shared, &gate, ip)));
                     }
                     None => found.answers.push((addr, answer)),
                 }
@@ -126,7 +129,7 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
                 }
                 for addr in found.note(access, &addr, &seen.facts.view) {
                     out += 1;
-                    steps.push(Box::pin(look(access, ask, &gate, addr)));
+                    steps.push(Box::pin(look(&shared, &gate, addr)));
                 }
                 if found.is_first_look_at(&addr, &seen.facts.view) {
                     waiting.push((addr, seen));
@@ -162,7 +165,7 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
 /// Asks one node alone, whatever it knows of others.
 pub async fn look_at(access: &Access, addr: &NodeAddr, ask: &Ask) -> Answer {
     let (gate, gate_of_one) = (Semaphore::new(1), Semaphore::new(1));
-    match look(access, ask, &gate, addr.clone()).await {
+    match look(&Shared::of(access, ask), &gate, addr.clone()).await {
         Step::Finished(_, answer) => answer,
         Step::Seen(_, look) => finish(access, ask, &gate_of_one, ask.pings, look).await,
         // Only a survey of many waits.
@@ -170,23 +173,51 @@ pub async fn look_at(access: &Access, addr: &NodeAddr, ask: &Ask) -> Answer {
     }
 }
 
-async fn look<'a>(access: &Access, ask: &Ask, gate: &'a Semaphore, addr: NodeAddr) -> Step<'a> {
+/// What every first look needs, in a form that a task of its own can hold.
+struct Shared {
+    access: Access,
+    ask: Ask,
+}
+
+impl Shared {
+    fn of(access: &Access, ask: &Ask) -> Arc<Shared> {
+        Arc::new(Shared {
+            access: access.clone(),
+            ask: ask.clone(),
+        })
+    }
+}
+
+/// The first look at a node, in a task of its own: reading a hundred answers is work for all cores.
+async fn look<'a>(shared: &Arc<Shared>, gate: &'a Semaphore, addr: NodeAddr) -> Step<'a> {
     // Never closed, so there is always a place in the end.
     let place = gate.acquire().await.ok();
     let begun = Instant::now();
-    let until = tokio::time::Instant::from_std(begun) + access.deadline;
-    let looked = async {
-        let node = Node::connect_until(access, &addr, until).await?;
-        let facts = first_look(&node.before(until), ask).await?;
-        Ok::<_, NodeError>(Look {
-            _place: place,
-            node,
-            facts,
-            begun,
-        })
+    let (task, to) = (shared.clone(), addr.clone());
+    let looking = async move {
+        let until = tokio::time::Instant::from_std(begun) + task.access.deadline;
+        let node = Node::connect_until(&task.access, &to, until).await?;
+        let facts = first_look(&node.before(until), &task.ask).await?;
+        Ok::<_, NodeError>((node, facts))
     };
-    match looked.await {
-        Ok(look) => Step::Seen(addr, Box::new(look)),
+    // Dropped with this future, the task ends too.
+    let looked = match AbortOnDropHandle::new(tokio::spawn(looking)).await {
+        Ok(looked) => looked,
+        Err(_) => Err(NodeError::Closed {
+            addr: addr.clone(),
+            why: "goodcache itself failed while reading its answer".into(),
+        }),
+    };
+    match looked {
+        Ok((node, facts)) => {
+            let look = Look {
+                _place: place,
+                node,
+                facts,
+                begun,
+            };
+            Step::Seen(addr, Box::new(look))
+        }
         Err(error) => {
             let answer = silent(&error, begun);
             Step::Finished(addr, answer)
@@ -292,6 +323,11 @@ impl Found {
                 .or_insert_with(|| asked.clone());
         }
         for peer in view.peers.iter().filter(|peer| !peer.flags.handshake) {
+            // Most lines repeat what an earlier view said, and nothing new comes of them.
+            let known = self.announced.get(&peer.id);
+            if !peer.flags.myself && known.is_some_and(|(known, _)| *known == peer.announced) {
+                continue;
+            }
             // A peer without an address (noaddr) cannot be asked; the rules find it in the views.
             let Some(addr) = self.locate(access, asked, peer) else {
                 continue;
