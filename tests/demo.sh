@@ -65,7 +65,12 @@ run goodbooks --seed-node "127.0.0.1:$port" --scale $scale
 run goodcache check "$name"
 
 printf '\nnow one replica dies:\n'
-run kill "$(cat "$XDG_STATE_HOME/goodcache/data/$name/$((port + 5))/pid")"
+pid=$(cat "$XDG_STATE_HOME/goodcache/data/$name/$((port + 5))/pid")
+run kill "$pid"
+for _ in $(seq 100); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+done
 printf '\n$ goodcache check %s\n' "$name"
 broken=0
 goodcache check "$name" | sed '/^SHARD/,$d' || broken=$?

@@ -7,6 +7,8 @@ mod provision;
 mod remember;
 mod written;
 
+use std::time::{Duration, Instant};
+
 use super::exit::{Exit, Failure};
 use super::reach;
 use super::screen::{Asked, Screen};
@@ -23,6 +25,9 @@ use provision::Provision;
 pub(in crate::cli) use provision::{docker_failure, process_failure};
 
 use super::options::create::Tolerate;
+
+/// Between two looks at a node that loads its data.
+const LOADING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs it.
 pub async fn run(
@@ -177,7 +182,7 @@ impl Running<'_> {
         access: &mut Access,
         origins: &[Origin],
     ) -> Result<Vec<Candidate>, Failure> {
-        let candidates = create::gather(access, origins).await;
+        let candidates = self.gather_loaded(access, origins).await;
         let wants = |candidate: &Candidate| {
             candidate
                 .silence()
@@ -187,9 +192,25 @@ impl Running<'_> {
             && candidates.iter().any(wants)
             && reach::ask_password(self.settings, access, self.screen)?
         {
-            return Ok(create::gather(access, origins).await);
+            return Ok(self.gather_loaded(access, origins).await);
         }
         Ok(candidates)
+    }
+
+    /// Looks at the nodes. One that was started here may have data to load first; that is waited for.
+    async fn gather_loaded(&self, access: &Access, origins: &[Origin]) -> Vec<Candidate> {
+        let begun = Instant::now();
+        loop {
+            let candidates = create::gather(access, origins).await;
+            let is_loading = candidates
+                .iter()
+                .any(|candidate| matches!(candidate.silence(), Some((Silence::Loading, _))));
+            let is_ours = self.source() != Source::Nodes;
+            if !is_loading || !is_ours || begun.elapsed() >= self.create.timeout.value {
+                return candidates;
+            }
+            tokio::time::sleep(LOADING_PAUSE).await;
+        }
     }
 
     fn options(&self, origins: &[Origin]) -> Result<Options, Failure> {
