@@ -9,7 +9,7 @@ IMAGE ?= goodcache-redis:local
 help: ## list these verbs
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
 
-demo: ## make a real six-node cluster here, fill it, check it, take it away again
+demo: ## make a real six-node cluster here, fill it, check it, break and heal it, take it away
 	@tests/tools.sh compiler server
 	@tests/demo.sh
 
