@@ -13,7 +13,7 @@ fn set(server: &Server, name: &str, value: &str) {
 }
 
 #[test]
-fn slots_that_are_open_nobodys_or_of_two_owners() {
+fn slots_that_are_open_or_of_two_owners() {
     let fleet = Fleet::cluster(3, 1);
     let [a, b, c] = [0, 1, 2].map(|n| &fleet[n]);
 
@@ -55,19 +55,27 @@ fn slots_that_are_open_nobodys_or_of_two_owners() {
         "{summary}"
     );
     run_next(lost);
-    check(&fleet, &[]).expect_critical(&[]);
-
-    // Two masters that both hold a slot for their own.
-    b.cli(&["CLUSTER", "SETSLOT", "16000", "NODE", &b.id()]);
-    let answer = check(&fleet, &[]);
-    let two = answer.expect("slots.two_owners", "critical", "");
-    let evidence = two["evidence"].as_str().unwrap();
-    assert_eq!(evidence.matches("with epoch").count(), 2, "{evidence}");
-    answer.expect_none("slots.uncovered");
-    until("the higher epoch has won", SOON, || {
-        check(&fleet, &[]).found("slots.two_owners").is_none()
+    until("the slot is back with its owner", SOON, || {
+        check(&fleet, &[]).found("slots.uncovered").is_none()
     });
 
+    // Two masters that both hold a slot for their own. Gossip settles it within moments, so it is
+    // claimed again until a look falls between.
+    until("two owners are seen", SOON, || {
+        b.cli(&["CLUSTER", "SETSLOT", "16000", "NODE", &b.id()]);
+        let answer = check(&fleet, &[]);
+        answer.found("slots.two_owners").is_some_and(|two| {
+            let evidence = two["evidence"].as_str().unwrap();
+            two["severity"] == "critical" && evidence.matches("with epoch").count() == 2
+        })
+    });
+}
+
+#[test]
+fn slots_that_nobody_owns_are_named() {
+    // A cluster of its own: who owned a disputed slot may stay disputed for long.
+    let fleet = Fleet::cluster(3, 0);
+    let c = &fleet[2];
     for server in fleet.iter() {
         let _ = server.ask(&["CLUSTER", "DELSLOTS", "7", "9"]);
     }
