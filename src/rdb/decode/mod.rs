@@ -1,0 +1,175 @@
+//! Looks inside values: visits the elements of each, whatever its encoding.
+//!
+//! Only digests and whoever must re-code a value need this. Elements are handed over one by one,
+//! borrowed; numbers come as the decimal text that a client would see. Compressed strings and packed
+//! blobs are unpacked into buffers that a [`Decoder`] keeps and never grow past what the bytes that
+//! arrived can stand for. Layouts: `ziplist.c`, `zipmap.c`, `intset.c`, `listpack.c`, `t_stream.c`.
+
+mod listpack;
+mod old;
+mod packed;
+mod plain;
+mod stream;
+
+use super::cut::Cut;
+use super::error::{Fault, RdbError};
+use super::kind::kind;
+use super::{Dialect, Family, Vendor};
+
+/// The two halves of a stream id: milliseconds, sequence.
+pub type StreamId = (u64, u64);
+
+/// One thing in a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Element<'a> {
+    /// The whole of a string.
+    Text(&'a [u8]),
+    /// The next item of a list.
+    Item(&'a [u8]),
+    /// A member of a set, in no order.
+    Member(&'a [u8]),
+    /// A member of a sorted set; by score in packed encodings, else in no order.
+    Scored {
+        /// The member.
+        member: &'a [u8],
+        /// Its score; never a NaN.
+        score: f64,
+    },
+    /// A field of a hash, in no order.
+    Field {
+        /// Its name.
+        field: &'a [u8],
+        /// Its value.
+        value: &'a [u8],
+        /// When it alone expires, in milliseconds since 1970.
+        expires_ms: Option<u64>,
+    },
+    /// An entry of a stream; its fields follow.
+    StreamEntry(StreamId),
+    /// A field of the last stream entry.
+    StreamField {
+        /// Its name.
+        field: &'a [u8],
+        /// Its value.
+        value: &'a [u8],
+    },
+    /// What a stream knows of itself; after its entries.
+    Stream {
+        /// How many entries it says it has.
+        length: u64,
+        /// The last id given out.
+        last: StreamId,
+    },
+    /// A consumer group; its pending entries and consumers follow.
+    Group {
+        /// Its name.
+        name: &'a [u8],
+        /// The last id delivered to it.
+        last: StreamId,
+    },
+    /// An entry that a group delivered and that nobody acknowledged.
+    Pending {
+        /// Which.
+        id: StreamId,
+        /// When it was delivered last, in milliseconds since 1970.
+        delivered_ms: u64,
+        /// How often it was delivered.
+        count: u64,
+    },
+    /// A consumer of the last group; the ids it owns follow.
+    Consumer(&'a [u8]),
+    /// A pending entry that the last consumer owns.
+    Owned(StreamId),
+    /// The whole of a value that is not looked into: a module's or an array.
+    Opaque(&'a [u8]),
+}
+
+/// Visits elements; keeps the buffers that unpacking needs.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    buffers: Buffers,
+}
+
+/// Where compressed strings are unpacked to: two elements may be in use at once, both out of a blob.
+#[derive(Debug, Default)]
+struct Buffers {
+    blob: Vec<u8>,
+    one: Vec<u8>,
+    two: Vec<u8>,
+}
+
+impl Decoder {
+    /// With empty buffers.
+    pub fn new() -> Decoder {
+        Decoder::default()
+    }
+
+    /// Shows `see` each element of a whole value of that type, in the order of the bytes.
+    ///
+    /// # Errors
+    /// When the type is not known or the bytes are no such value; some elements may have been shown.
+    pub fn decode(
+        &mut self,
+        dialect: Dialect,
+        number: u8,
+        value: &[u8],
+        see: &mut impl FnMut(Element<'_>),
+    ) -> Result<Family, RdbError> {
+        let family = kind(dialect, number).map_err(|fault| fault.at(0))?.family;
+        let mut cut = Cut::new(value, 0);
+        self.buffers
+            .decode(dialect, number, &mut cut, see)
+            .and_then(|()| {
+                if cut.is_at_end() {
+                    Ok(family)
+                } else {
+                    Err(Fault::Trailing)
+                }
+            })
+            .map_err(|fault| fault.at(cut.at as u64))
+    }
+}
+
+impl Buffers {
+    fn decode(
+        &mut self,
+        dialect: Dialect,
+        number: u8,
+        cut: &mut Cut<'_>,
+        see: &mut impl FnMut(Element<'_>),
+    ) -> Result<(), Fault> {
+        let is_redis = dialect.vendor == Vendor::Redis;
+        match number {
+            0 => see(Element::Text(cut.string()?.bytes(&mut self.one)?)),
+            1 => self.each_string(cut, |text| see(Element::Item(text)))?,
+            2 => self.each_string(cut, |text| see(Element::Member(text)))?,
+            3 => self.scored(cut, plain::text_score, see)?,
+            4 => self.fields(cut, plain::NO_EXPIRY, see)?,
+            5 => self.scored(cut, plain::binary_score, see)?,
+            9 => self.zipmap(cut, see)?,
+            10..=13 | 16 | 17 | 20 => self.packed(number, cut, see)?,
+            14 => self.quicklist(cut, see)?,
+            15 | 19 | 21 | 26 | 27 => self.stream(number, cut, see)?,
+            18 => self.quicklist_2(cut, see)?,
+            22 if is_redis => self.fields(cut, plain::ABSOLUTE, see)?,
+            22 => self.fields(cut, plain::TRAILING, see)?,
+            23 => self.timed_listpack(cut, see)?,
+            24 => {
+                let least = u64::from_le_bytes(cut.array()?);
+                self.fields(cut, plain::from_least(least), see)?;
+            }
+            25 => {
+                cut.take(8)?;
+                self.timed_listpack(cut, see)?;
+            }
+            _ => {
+                let left = (cut.bytes.len() - cut.at) as u64;
+                see(Element::Opaque(cut.take(left)?));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

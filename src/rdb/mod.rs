@@ -1,0 +1,38 @@
+//! The servers' own data format: read, told apart, summed up, put into RESTORE payloads, written.
+//!
+//! Backups keep values as the server wrote them: a value is walked over, not decoded, and goes back by
+//! RESTORE byte for byte. Only digests look inside, since the same data is laid out in other ways by
+//! other versions. Nothing here does I/O, and no byte from outside makes it panic, loop or allocate
+//! more than arrived. Used by `archive`, `cluster` and, above them, backup and restore.
+//!
+//! The format is that of the servers' `rdb.h` and `rdb.c`; what was read in third-party readers only
+//! says so where it stands.
+
+mod crc;
+mod cut;
+mod decode;
+mod dialect;
+mod digest;
+mod error;
+mod item;
+mod kind;
+mod log;
+mod lzf;
+mod payload;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod value;
+mod writer;
+
+pub use decode::{Decoder, Element, StreamId};
+pub use dialect::{Dialect, Vendor};
+pub use digest::{Digester, SlotDigest, SlotDigests};
+pub use error::{Fault, RdbError};
+pub use item::{Entry, Item, SlotInfo};
+pub use kind::{Family, family};
+pub use log::{Changes, LogCommand, LogReader};
+pub use payload::{Payload, append_payload, function_payload, payload_version};
+pub use reader::{Reader, Step};
+pub use value::value_length;
+pub use writer::Writer;
