@@ -1,0 +1,40 @@
+#![doc = include_str!("FORMAT.md")]
+
+mod calendar;
+mod chunk;
+mod config;
+mod copy;
+mod crypto;
+mod envelope;
+mod error;
+mod hex;
+mod id;
+mod manifest;
+mod repository;
+pub mod retention;
+mod slots;
+mod store;
+mod sweep;
+mod verify;
+mod writer;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use chunk::{ChunkError, MOST_RAW};
+pub use copy::Copied;
+pub use crypto::{Cost, CryptoError, Protection};
+pub use envelope::ManifestError;
+pub use error::ArchiveError;
+pub use id::{Identity, Kind, ParseIdError, SnapshotId};
+pub use manifest::{
+    Chunk, Consistency, FORMAT, Manifest, More, Part, Server, Shard, ShardNode, Span,
+};
+pub use repository::{Access, Creation, Piece, Repository, Stretch};
+pub use slots::{SlotRow, SlotTable};
+pub use store::{Limits, Object, Store, StoreError, StoreOptions};
+pub use sweep::{Leftover, RunState};
+pub use verify::Verified;
+pub use writer::{Held, Run, Writer};
