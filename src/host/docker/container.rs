@@ -25,8 +25,8 @@ use crate::host::tarball::{Owner, Tarball, first_file};
 /// How long a server may take to shut down: it waits up to 10 s for its replicas
 /// (`shutdown-timeout`, 7.0) and then writes to disk, while Docker kills after 10 s by default.
 const STOP_SECONDS: i64 = 30;
-/// `/etc/passwd` is a few KiB; what is larger is none.
-const PASSWD_LIMIT: usize = 1 << 20;
+/// `/etc/passwd` and `nodes.conf` are a few KiB (a thousand nodes, 200); what is larger is neither.
+const FILE_LIMIT: usize = 1 << 20;
 
 /// Creates the container of a node, which does not run yet; in the place of one that never ran.
 pub(super) async fn create(
@@ -45,15 +45,29 @@ pub(super) async fn create(
     };
     match try_once().await {
         Err(DockerError::Refused { status: 409, .. }) => {
-            remove_unused(engine, spec, &name).await?;
-            try_once().await.map(|_| ())
+            match found(engine, spec, &name).await? {
+                // A launch that was cut off may have left the engine starting it by itself.
+                Some(ContainerStateStatusEnum::RUNNING) => Ok(()),
+                Some(ContainerStateStatusEnum::CREATED) => {
+                    remove(engine, &name).await?;
+                    try_once().await.map(|_| ())
+                }
+                _ => Err(DockerError::NameTaken {
+                    kind: "container",
+                    name: name.clone(),
+                }),
+            }
         }
         other => other.map(|_| ()),
     }
 }
 
-/// Removes a container of this cluster that never ran; no other.
-async fn remove_unused(engine: &Engine, spec: &ClusterSpec, name: &str) -> Result<(), DockerError> {
+/// In what state a container of this cluster by that name is; `None` when it is not this cluster's.
+async fn found(
+    engine: &Engine,
+    spec: &ClusterSpec,
+    name: &str,
+) -> Result<Option<ContainerStateStatusEnum>, DockerError> {
     let asked = engine.docker.inspect_container(name, None);
     let there = engine
         .ask(format!("look at container {name}"), asked)
@@ -61,12 +75,11 @@ async fn remove_unused(engine: &Engine, spec: &ClusterSpec, name: &str) -> Resul
     let labels = there.config.and_then(|config| config.labels);
     let is_ours = labels.is_some_and(|labels| labels.get(Labels::CLUSTER) == Some(&spec.name));
     let status = there.state.and_then(|state| state.status);
-    if !is_ours || status != Some(ContainerStateStatusEnum::CREATED) {
-        return Err(DockerError::NameTaken {
-            kind: "container",
-            name: name.to_owned(),
-        });
-    }
+    Ok(status.filter(|_| is_ours))
+}
+
+/// Removes a container that never ran.
+async fn remove(engine: &Engine, name: &str) -> Result<(), DockerError> {
     // Its volume has a name and so stays; one without a name would go with the container.
     let options = RemoveContainerOptionsBuilder::new().v(true).build();
     let asked = engine.docker.remove_container(name, Some(options));
@@ -256,7 +269,11 @@ fn in_passwd(passwd: &str, names: &[&str]) -> Owner {
 }
 
 /// A small text file of a container; empty when there is none.
-async fn read(engine: &Engine, container: &str, path: &str) -> Result<String, DockerError> {
+pub(super) async fn read(
+    engine: &Engine,
+    container: &str,
+    path: &str,
+) -> Result<String, DockerError> {
     let options = DownloadFromContainerOptionsBuilder::new()
         .path(path)
         .build();
@@ -267,7 +284,7 @@ async fn read(engine: &Engine, container: &str, path: &str) -> Result<String, Do
         let mut archive = Vec::new();
         while let Some(piece) = pieces.next().await {
             archive.extend_from_slice(&piece?);
-            if archive.len() > PASSWD_LIMIT {
+            if archive.len() > FILE_LIMIT {
                 break;
             }
         }

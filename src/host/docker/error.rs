@@ -192,6 +192,17 @@ impl DockerError {
         })
     }
 
+    /// Whether an engine was to be expected: somebody named one, or there is a socket that leads to
+    /// none that works. Where Docker was never installed there is only no socket at the usual place.
+    pub(in crate::host) fn is_of_an_expected_engine(&self) -> bool {
+        match self {
+            DockerError::NoEngine { at, why } => {
+                *why != Absence::NoSocket || !at.ends_with("(the default)")
+            }
+            _ => true,
+        }
+    }
+
     /// Whether the engine says that there is no such thing.
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, DockerError::Refused { status: 404, .. })

@@ -2,14 +2,20 @@
 //!
 //! Each file is one story: how the engine is reached (here), how an image comes to be there
 //! (`image`), how nodes are launched (`launch`, with `container`, `network` and `ports`), how they
-//! are found and taken away again (`found`), and how an address inside maps to one outside (`map`).
+//! are found and taken away again (`found`), how an address inside maps to one outside (`map`), and
+//! how a node is found for a drill, broken and put back (`locate`, `inspect`,
+//! `drill`, `isolate`).
 //! Every question to the engine has a deadline, and everything made is labelled before it exists.
 
 mod container;
+mod drill;
 mod error;
 mod found;
 mod image;
+mod inspect;
+mod isolate;
 mod launch;
+mod locate;
 mod map;
 mod network;
 mod ports;
@@ -25,9 +31,14 @@ use futures_util::StreamExt;
 
 use super::context::{Surroundings, Target, TlsFiles};
 
+pub(in crate::host) use drill::{pause, strike, undo, unpause};
 pub use error::{Absence, DockerError, TakenPort};
 pub use found::{Found, FoundNode, Removed, find, remove, start_stopped};
+pub(in crate::host) use inspect::prepare;
+pub use inspect::{Container, ContainerUndo};
+pub use isolate::Endpoint;
 pub use launch::{RunningNode, launch};
+pub(in crate::host) use locate::{Containers, containers, locate, nodes_inside};
 pub use map::{Mapped, node_map};
 
 /// How long the engine may think about one question.
