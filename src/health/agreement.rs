@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Member, NodeId, Peer, Role, SLOT_COUNT, Severity, Slot, SlotSet, Subject};
+use crate::model::words::counted;
+use crate::model::{
+    Answer, Member, NodeId, Peer, Role, SLOT_COUNT, Severity, Slot, SlotSet, Subject,
+};
 
 use super::Rule;
-use super::case::{Asked, Case, count};
+use super::case::{Asked, Case};
 use super::code::CodeDoc;
 use super::notes::Notes;
 
@@ -23,8 +26,8 @@ const COLLISION: CodeDoc = CodeDoc {
     code: "epoch.collision",
     title: "two masters have the same config epoch",
     why: "The config epoch decides who wins when two masters claim a slot, so it must differ. Servers mend a collision by themselves within seconds; one that stays means that the two do not hear of each other. It comes from forced takeovers and from copied nodes.conf files.",
-    remedy: "If it stays, send CLUSTER BUMPEPOCH to one of the two.",
-    source: "CLUSTER NODES: config-epoch; cluster_legacy.c clusterHandleConfigEpochCollision",
+    remedy: "Let the two hear of each other: see whether each reaches the other's bus port. Where that cannot be, send CLUSTER BUMPEPOCH to one of the two; a node that has the highest epoch it knows of keeps it, so that another master is sent it first, and the one of the two when it has heard of that.",
+    source: "CLUSTER NODES: config-epoch; cluster_legacy.c clusterHandleConfigEpochCollision, clusterBumpConfigEpochWithoutConsensus",
     ..CodeDoc::PLAIN
 };
 const BUS: CodeDoc = CodeDoc {
@@ -38,9 +41,9 @@ const BUS: CodeDoc = CodeDoc {
 const UNREACHABLE: CodeDoc = CodeDoc {
     code: "address.unreachable",
     title: "clients on this machine cannot reach the address that it announces",
-    why: "Clients are redirected to the announced address, and from here it cannot be dialled, although the node itself answered at another. Clients that run elsewhere, in the same network as the nodes, may be able to; those here will hang on the first redirection.",
-    remedy: "Set cluster-announce-ip, or cluster-announce-hostname with cluster-preferred-endpoint-type hostname, to what clients can reach; or run clients where the nodes are.",
-    source: "a connection to each endpoint that CLUSTER NODES announces",
+    why: "Clients are redirected to the announced address, and from here it cannot be dialled, although the node answered at another or its peers are in touch with it. Clients that run elsewhere, in the same network as the nodes, may be able to; those here fail or hang on the first redirection. It is critical when the node answered nowhere, since it could not be judged then.",
+    remedy: "Say with --node-map ANNOUNCED=REACHABLE where the node is reached from here; for clients set cluster-announce-ip and cluster-announce-port, or cluster-announce-hostname with cluster-preferred-endpoint-type hostname, to what clients can reach; or run clients where the nodes are.",
+    source: "a connection to each endpoint that CLUSTER NODES announces; link-state, ping-sent and flags in CLUSTER NODES of its peers",
     is_folded: true,
     ..CodeDoc::PLAIN
 };
@@ -59,25 +62,52 @@ fn judge(case: &Case, notes: &mut Notes) {
         .filter(|asked| asked.member.is_some_and(|member| member.known_by > 1))
         .collect();
     if viewers.len() > 1 {
-        for member in case.topology.members.values() {
-            membership(case, notes, &viewers, member);
-            part(case, notes, &viewers, member);
-            address(case, notes, &viewers, member);
+        for (id, said) in &words(&viewers) {
+            if let Some(member) = case.topology.member(id) {
+                membership(case, notes, said, member);
+                part(case, notes, said, member);
+                address(case, notes, said, member);
+            }
         }
         ownership(case, notes, &viewers);
     }
     collisions(case, notes);
     links(case, notes);
     dialled(case, notes);
+    out_of_reach(case, notes);
+}
+
+/// What each viewer says of one node: its line, when it knows the node as a member.
+type Words<'a> = Vec<(&'a Asked<'a>, Option<&'a Peer>)>;
+
+/// The lines of all views by the node that they speak of, laid out in one pass: with a hundred nodes
+/// there are ten thousand.
+fn words<'a>(viewers: &'a [Asked<'a>]) -> BTreeMap<&'a NodeId, Words<'a>> {
+    let mut words: BTreeMap<&NodeId, Words> = BTreeMap::new();
+    for (n, viewer) in viewers.iter().enumerate() {
+        for peer in viewer
+            .facts
+            .view
+            .peers
+            .iter()
+            .filter(|peer| peer.is_member())
+        {
+            let said = words
+                .entry(&peer.id)
+                .or_insert_with(|| viewers.iter().map(|viewer| (viewer, None)).collect());
+            said[n].1 = Some(peer);
+        }
+    }
+    words
 }
 
 /// Who of the viewers believes what.
 type Sides<'a> = BTreeMap<String, Vec<&'a NodeId>>;
 
-fn sides<'a>(viewers: &'a [Asked], belief: impl Fn(&Asked) -> Option<String>) -> Sides<'a> {
+fn sides<'a>(said: &Words<'a>, belief: impl Fn(Option<&'a Peer>) -> Option<String>) -> Sides<'a> {
     let mut sides = Sides::new();
-    for viewer in viewers {
-        if let (Some(belief), Some(id)) = (belief(viewer), &viewer.report.id) {
+    for (viewer, peer) in said {
+        if let (Some(belief), Some(id)) = (belief(*peer), &viewer.report.id) {
             sides.entry(belief).or_default().push(id);
         }
     }
@@ -127,18 +157,16 @@ fn note(
     );
 }
 
-fn membership(case: &Case, notes: &mut Notes, viewers: &[Asked], member: &Member) {
-    let knows = |viewer: &Asked| line(viewer, member).is_some();
-    let knowing = viewers.iter().filter(|viewer| knows(viewer)).count();
-    // Known by nobody as a member (noaddr), or only by itself: those have codes of their own.
-    if knowing == viewers.len() || knowing == 0 || member.known_by < 2 {
+fn membership(case: &Case, notes: &mut Notes, said: &Words, member: &Member) {
+    let knowing = said.iter().filter(|(_, peer)| peer.is_some()).count();
+    // Only by itself: that has a code of its own.
+    if knowing == said.len() || member.known_by < 2 {
         return;
     }
-    let sides = sides(viewers, |viewer| {
-        let belief = if knows(viewer) {
-            "a member"
-        } else {
-            "not known"
+    let sides = sides(said, |peer| {
+        let belief = match peer {
+            Some(_) => "a member",
+            None => "not known",
         };
         Some(belief.to_owned())
     });
@@ -146,13 +174,13 @@ fn membership(case: &Case, notes: &mut Notes, viewers: &[Asked], member: &Member
     note(case, notes, severity, &member.id, "the membership", &sides);
 }
 
-fn part(case: &Case, notes: &mut Notes, viewers: &[Asked], member: &Member) {
+fn part(case: &Case, notes: &mut Notes, said: &Words, member: &Member) {
     // Epochs alone differ for a moment after every failover; only the part played is judged.
-    if agree(viewers, member, |peer| (peer.flags.master, &peer.master)) {
+    if agree(said, |peer| Some((peer.flags.master, &peer.master))) {
         return;
     }
-    let sides = sides(viewers, |viewer| {
-        let peer = line(viewer, member)?;
+    let sides = sides(said, |peer| {
+        let peer = peer?;
         Some(match (&peer.master, peer.flags.master) {
             (Some(master), _) => format!("replica of {} (epoch {})", case.name(master), peer.epoch),
             (None, true) => format!("master (epoch {})", peer.epoch),
@@ -163,39 +191,29 @@ fn part(case: &Case, notes: &mut Notes, viewers: &[Asked], member: &Member) {
     note(case, notes, severity, &member.id, "the role", &sides);
 }
 
-fn address(case: &Case, notes: &mut Notes, viewers: &[Asked], member: &Member) {
+fn address(case: &Case, notes: &mut Notes, said: &Words, member: &Member) {
     // A node may not have learnt its own address yet; that is no other story.
-    let at = |peer: &Peer| Some((peer.announced.ip_endpoint()?, peer.announced.bus_port));
-    let mut told = viewers
-        .iter()
-        .filter_map(|viewer| line(viewer, member).and_then(at));
-    let first = told.next();
-    if told.all(|other| Some(&other) == first.as_ref()) {
+    let is_agreed = agree(said, |peer| {
+        let told = &peer.announced;
+        let is_known = !told.ip.is_empty() && told.port != 0;
+        is_known.then_some((&told.ip, told.port, told.bus_port))
+    });
+    if is_agreed {
         return;
     }
-    let sides = sides(viewers, |viewer| {
-        let (addr, bus) = line(viewer, member).and_then(at)?;
-        Some(format!("{addr}@{bus}"))
+    let sides = sides(said, |peer| {
+        let told = &peer?.announced;
+        Some(format!("{}@{}", told.ip_endpoint()?, told.bus_port))
     });
     let severity = Severity::Warning;
     note(case, notes, severity, &member.id, "the address", &sides);
 }
 
-/// What the viewer says of a node, when it knows it as a member.
-fn line<'a>(viewer: &Asked<'a>, member: &Member) -> Option<&'a Peer> {
-    let peer = viewer.facts.view.peer(&member.id)?;
-    peer.is_member().then_some(peer)
-}
-
 /// Whether all viewers say the same of a node; far cheaper than laying out the sides.
-fn agree<'a, K: PartialEq>(
-    viewers: &[Asked<'a>],
-    member: &Member,
-    key: impl Fn(&'a Peer) -> K,
-) -> bool {
-    let mut told = viewers.iter().filter_map(|viewer| line(viewer, member));
-    let first = told.next().map(&key);
-    told.all(|peer| Some(key(peer)) == first)
+fn agree<'a, K: PartialEq>(said: &Words<'a>, key: impl Fn(&'a Peer) -> Option<K>) -> bool {
+    let mut told = said.iter().filter_map(|(_, peer)| key((*peer)?));
+    let first = told.next();
+    told.all(|other| Some(other) == first)
 }
 
 fn ownership(case: &Case, notes: &mut Notes, viewers: &[Asked]) {
@@ -253,7 +271,7 @@ fn ownership(case: &Case, notes: &mut Notes, viewers: &[Asked]) {
         case.cluster(),
         format!(
             "the nodes do not agree on who owns {}",
-            count(total, "slot")
+            counted(total, "slot")
         ),
         format!(
             "CLUSTER NODES, slots {}: owned by {}{wins}{more}",
@@ -307,27 +325,46 @@ fn collisions(case: &Case, notes: &mut Notes) {
         epochs.entry(member.epoch).or_default().push(&member.id);
     }
     for (epoch, ids) in epochs.into_iter().filter(|(_, ids)| ids.len() > 1) {
-        let addr = case
-            .survey
-            .node(ids[0])
-            .map_or_else(|| case.any_addr(), |node| node.addr.clone());
         notes.find(
             &COLLISION,
             case.cluster(),
             format!(
                 "{} have the same config epoch {epoch}",
-                count(ids.len(), "master")
+                counted(ids.len(), "master")
             ),
             format!(
                 "CLUSTER NODES: epoch {epoch} of {}",
                 case.names(ids.iter().copied(), 6)
             ),
-            format!(
-                "if it stays for a minute: {}",
-                case.cli(&addr, "cluster bumpepoch")
-            ),
+            parting(case, epoch, &ids),
         );
     }
+}
+
+/// What gives one of these masters another epoch. A server only takes a new one when it knows of a
+/// higher, so that another master may have to go first.
+fn parting(case: &Case, epoch: u64, ids: &[&NodeId]) -> String {
+    let bump = |id: &NodeId| {
+        let addr = case.survey.node(id).map(|node| node.addr.clone());
+        let addr = addr.unwrap_or_else(|| case.any_addr());
+        case.cli(&addr, "cluster bumpepoch")
+    };
+    let others = || {
+        case.topology
+            .voters()
+            .filter(|other| !ids.contains(&&other.id))
+    };
+    let first = match others().max_by_key(|other| other.epoch) {
+        Some(other) if other.epoch > epoch => String::new(),
+        Some(other) => format!("{} && sleep 5 && ", bump(&other.id)),
+        None => {
+            return format!(
+                "see why they do not hear of each other: {}",
+                case.cli(&case.any_addr(), "cluster links")
+            );
+        }
+    };
+    format!("if it stays for a minute: {first}{}", bump(ids[0]))
 }
 
 fn links(case: &Case, notes: &mut Notes) {
@@ -392,5 +429,38 @@ fn dialled(case: &Case, notes: &mut Notes) {
                 case.cli(&dialled.endpoint, "ping"),
             );
         }
+    }
+}
+
+/// Nodes that are silent here and live for all their peers.
+fn out_of_reach(case: &Case, notes: &mut Notes) {
+    for node in &case.survey.nodes {
+        let Answer::Silent {
+            silence,
+            detail,
+            after_ms,
+        } = &node.answer
+        else {
+            continue;
+        };
+        let Some(peers) = case.lives_for(node) else {
+            continue;
+        };
+        let addr = &node.addr;
+        notes.find_at(
+            &UNREACHABLE,
+            Severity::Critical,
+            Subject::Node(addr.to_string()),
+            format!(
+                "lives for its peers, but cannot be reached from here at {addr}, so it could not be judged"
+            ),
+            format!(
+                "{silence} after {after_ms} ms: {detail}; CLUSTER NODES of {}: connected, no ping unanswered, not flagged",
+                counted(peers, "other node")
+            ),
+            format!(
+                "say where it is reached from here: --node-map {addr}=HOST:PORT; or correct what it announces (cluster-announce-ip, cluster-announce-port), or run this where the nodes are"
+            ),
+        );
     }
 }
