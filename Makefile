@@ -2,19 +2,23 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help demo test lint bench matrix completions man image install clean
+.PHONY: help demo test drill lint bench matrix completions man image install clean
 
 IMAGE ?= goodcache-redis:local
 
 help: ## list these verbs
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
 
-demo: ## make a real six-node cluster here, fill it, check it, break and heal it, take it away
+demo: ## make a real six-node cluster here, fill it, check, drill, break and heal it, back it up, take it away
 	@tests/tools.sh compiler server
 	@tests/demo.sh
 
 test: ## run every test, on real servers and a real Docker Engine (installs what is missing)
 	@tests/run.sh
+
+drill: ## make a local cluster, kill one of its masters under load, judge that, as CI does (target/drill.xml)
+	@tests/tools.sh compiler server
+	@tests/ci-drill.sh
 
 lint: ## check the format, the lints and the documentation
 	@tests/tools.sh compiler

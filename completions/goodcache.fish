@@ -48,8 +48,10 @@ complete -c goodcache -n "__fish_goodcache_needs_command" -s h -l help -d 'Print
 complete -c goodcache -n "__fish_goodcache_needs_command" -s V -l version -d 'Print version'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "create" -d 'Make a cluster of servers that run already, of containers, or of local processes'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "check" -d 'Ask every node by every path and tell whether the cluster is healthy'
+complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "failover-test" -d 'Break the cluster on purpose, measure the outage, count lost writes, and put it back'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "destroy" -d 'Take away a cluster that create made'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "generate" -d 'Write shell completions or man pages'
+complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "backup" -d 'Take a snapshot of the whole cluster, and keep, prove, prune and copy those that were taken'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l nodes -d 'Join these servers, which run already and are empty (comma-separated)' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l masters -d 'Masters [default: 3, or as many as --nodes allow]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l replicas -d 'Replicas of each master [default: 1]' -r
@@ -138,6 +140,102 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand check" -s q -l quiet
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l insecure -d 'Accept any certificate: no protection against an impostor'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l fault -d 'What is done to the node' -r -f -a "stop\t''
+kill\t''
+pause\t''
+isolate\t''
+isolate-peers\t''
+isolate-bus\t''
+slow\t''
+fast-restart\t''
+shutdown\t''
+sleep\t''
+failover\t''
+force\t''
+takeover\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l shard -d 'Strike the master of this shard; 1 is the first [default: 1]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l node -d 'Strike this node; several are struck at once' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l role -d 'Strike the shard\'s master, or a replica [default: master]' -r -f -a "master\t'Its master'
+replica\t'A replica'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l on-host -d 'Strike all nodes of this host at once' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l on-zone -d 'Strike all nodes of this zone at once' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l seed -d 'With --random: the same number strikes the same shard' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l then -d 'While the cluster is still recovering, strike again with this fault' -r -f -a "stop\t''
+kill\t''
+pause\t''
+isolate\t''
+isolate-peers\t''
+isolate-bus\t''
+slow\t''
+fast-restart\t''
+shutdown\t''
+sleep\t''
+failover\t''
+force\t''
+takeover\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l then-shard -d 'With --then: the shard whose master is struck [default: the next one]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l then-node -d 'With --then: strike this node; several are struck at once' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l then-after -d 'With --then: how long after the first' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l scenario -d 'Do what FILE says, step by step' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l rounds -d 'Do all of it N times [default: 1]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l down-for -d 'How long a fault lasts that no failover follows [default: twice the node timeout, at least 3s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l zone -d 'Tell which zone a node stands in; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l via -d 'What reaches the nodes to break them and put them back' -r -f -a "auto\t'A container that proves to be the node; else hooks, where there are any; else a local process'
+docker\t'Containers'
+local\t'Processes of this machine'
+hooks\t'The commands in goodcache.yaml'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l accept -d 'Do what would be refused, because it is the purpose; may be repeated' -r -f -a "quorum-loss\t''
+shard-loss\t''
+no-successor\t''
+wipe\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l even-if -d 'Drill although check finds this critical; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l confirm -d 'Say yes by repeating the cluster\'s name, instead of typing it when asked' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l timeout -d 'Wait this long for the recovery, and again for the cluster to be whole' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l rate -d 'Writes, and as many reads, a second on each shard; a witness writes as often besides' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l value-size -d 'Bytes of each value' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l max-outage -d 'The longest time that a shard may take no writes [default: 10s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l max-lost-writes -d 'Acknowledged writes that may be gone [default: 0]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l max-redundancy -d 'The longest time until every shard has all its replicas again [default: 60s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l max-p99 -d 'The longest 99th percentile of write latency outside the outage' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l record -d 'Keep all that was measured in FILE, for --from and --compare' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l from -d 'Judge a recorded drill anew, and touch no cluster' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l compare -d 'Fail when the outages are longer than in a recorded drill' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l junit -d 'Also write JUnit XML: a case for each budget of each shard' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l report -d 'Also write one HTML page with the timeline drawn' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''
+junit\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l watchdog -d 'Wait for the end of stdin, then heal what that journal lists' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l rolling-restart -d 'Restart every node in turn instead, masters after handing over'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l whole-shard -d 'Strike all nodes of the shard at once'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l all-shards -d 'Strike every shard, one after another'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l random -d 'Strike a shard chosen by chance'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l dry-run -d 'Show what would be done and do nothing'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l hold -d 'Leave it broken, until --heal'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l heal -d 'Put back what an earlier drill left broken, and do nothing else'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l restore-roles -d 'Afterwards let the masters of before lead again'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l confirm -d 'Say yes by repeating the name, instead of typing it when asked' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''
@@ -185,3 +283,282 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l insecur
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l from -d 'Which node of each shard is read [default: best]' -r -f -a "best\t'A replica that keeps up, else the master'
+replicas\t'Replicas only'
+masters\t'Masters only'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l via -d 'How nodes are read [default: auto]' -r -f -a "auto\t'By replication, and key by key where a service keeps that to itself'
+psync\t'By replication only'
+scan\t'Key by key (SCAN and DUMP): not a snapshot'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l cut -d 'How one moment is cut through all shards [default: barrier]' -r -f -a "barrier\t'Writes are paused on all masters for a few round trips'
+clock\t'At one time of this machine\'s clock, without a pause'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l max-stall -d 'The longest that writes may stand still for the cut [default: 1s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l rate -d 'Read at most so much a second, such as 50MiB' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l parallel -d 'How many nodes of one machine fork at the same time [default: as many as its memory holds]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l also -d 'Copy the snapshot to this repository too, with the same passphrase' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l label -d 'Put these words on the snapshot' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l every -d 'Go on taking snapshots, each so long after the last began, such as 24h' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-last -d 'Keep the latest N' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-daily -d 'Keep the latest of each of the last N days' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-weekly -d 'Keep the latest of each of the last N weeks' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-monthly -d 'Keep the latest of each of the last N months' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-within -d 'Keep all that are not older than this, such as 48h or 30d' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l partial -d 'Take what is served although some slots are served by nobody'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "list" -d 'List the snapshots, the newest first'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "show" -d 'Show all that is known of one snapshot'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "verify" -d 'Prove that a snapshot is whole and is what was written'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "prune" -d 'Remove the snapshots that no rule keeps, and what was left unfinished'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "copy" -d 'Copy snapshots to another repository, what is missing only'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "diff" -d 'Name the slots, and the keys, in which two snapshots differ'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "export" -d 'Write a snapshot as plain RDB files, one for each shard'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "import" -d 'Take plain RDB files into the repository'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l server -d 'With --boot: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l read-data -d 'Read and prove every byte, not the sizes alone'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l boot -d 'Load it into throw-away servers on this machine and compare what they then hold'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l grace -d 'Leave unfinished backups alone that were added to within this time [default: 24h]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l keep-last -d 'Keep the latest N' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l keep-daily -d 'Keep the latest of each of the last N days' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l keep-weekly -d 'Keep the latest of each of the last N weeks' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l keep-monthly -d 'Keep the latest of each of the last N months' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l keep-within -d 'Keep all that are not older than this, such as 48h or 30d' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l dry-run -d 'Show what would be removed and remove nothing'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s y -l yes -d 'Do not ask before removing anything'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l to -d 'The repository to copy to' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l to-passphrase-file -d 'Read that repository\'s passphrase from the first line of FILE [default: the same passphrase]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l all -d 'Copy every snapshot, the oldest first'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l keys -d 'Name the keys that differ too'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l to -d 'The folder to write to' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l shard -d 'Only this shard, as show numbers them' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'

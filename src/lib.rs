@@ -5,16 +5,19 @@
 //!
 //! | floor | room | what it knows |
 //! |---|---|---|
-//! | 4 | `cli` | terminals: arguments, settings, prompts, progress, exit codes |
-//! | 3 | `render` | text: a report becomes a `Doc`, a `Doc` becomes text |
-//! | 2 | `ops` | the trade: create, check |
-//! | 1 | `cluster`, `host`, `health` | servers; machines; what sound means |
+//! | 5 | `cli` | terminals: arguments, settings, prompts, progress, exit codes |
+//! | 4 | `render` | text: a report becomes a `Doc`, a `Doc` becomes text |
+//! | 3 | `ops` | the trade: create, check, failover-test, backup |
+//! | 2 | `cluster`, `host`, `archive`, `health` | servers; machines; where backups lie; what sound means |
+//! | 1 | `rdb` | the servers' data format; of `model` what a slot is |
 //! | 0 | `model` | nothing: values |
 
+pub mod archive;
 pub mod cli;
 pub mod cluster;
 pub mod health;
 pub mod host;
 pub mod model;
 pub mod ops;
+pub mod rdb;
 pub mod render;

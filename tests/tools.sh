@@ -16,7 +16,8 @@ fail() {
     exit 1
 }
 
-has() { command -v "$1" >/dev/null 2>&1; }
+# A program, not one of the functions here that bear a program's name.
+has() { type -P "$1" >/dev/null; }
 
 # Installs Debian packages: packages "what for" name...
 packages() {
@@ -58,6 +59,22 @@ compiler() {
 
 pip() {
     python3 -m pip --version >/dev/null 2>&1 || packages "pip" python3-pip
+}
+
+# An S3-compatible server, in a place of its own: nothing is installed into the system's Python.
+s3() {
+    local venv
+    venv=$(cd "$(dirname "$0")/.." && pwd)/target/s3-venv
+    if [ -x "$venv/bin/moto_server" ]; then
+        return
+    fi
+    python3 -c 'import ensurepip, venv' 2>/dev/null || packages "Python with venv" python3-venv
+    say "installing moto, an S3-compatible server, into $venv (once)"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    # moto_server comes last: what was interrupted is begun again.
+    "$venv/bin/python3" -m pip install --quiet --disable-pip-version-check 'moto[server]~=5.2' ||
+        fail "moto could not be installed; the tests of S3 need it"
 }
 
 nextest() {
@@ -107,7 +124,7 @@ start_engine() {
 
 for need in "$@"; do
     case $need in
-    server | busybox | compiler | pip | nextest | docker | compose) "$need" ;;
-    *) fail "unknown need '$need' (server, busybox, compiler, pip, nextest, docker, compose)" ;;
+    server | busybox | compiler | pip | s3 | nextest | docker | compose) "$need" ;;
+    *) fail "unknown need '$need' (server, busybox, compiler, pip, s3, nextest, docker, compose)" ;;
     esac
 done

@@ -2,15 +2,23 @@
 //!
 //! `make bench` runs all of it; `cargo bench --bench bench -- create-6 deep` runs parts. Progress goes
 //! to stderr; stdout is a table that is Markdown as well, so it goes into the README as it is.
+//!
+//! `GOODCACHE_BENCH_SCALE=0.05` makes the backups smaller, for trying; `GOODCACHE_BENCH_SIZES=0.25,1,4`
+//! measures their memory at so many GB as well.
 
 use std::fs;
 use std::process::ExitCode;
 
+mod backup;
 mod check;
 mod create;
 mod delay;
+mod drill;
 #[path = "../goodbooks/mod.rs"]
 mod goodbooks;
+#[path = "../rdb/mod.rs"]
+mod rdb;
+mod reading;
 #[path = "../../tests/it/support/mod.rs"]
 mod support;
 mod table;
@@ -21,7 +29,7 @@ use table::Row;
 
 type Scenario = fn() -> Vec<Row>;
 
-const SCENARIOS: [(&str, Scenario); 7] = [
+const SCENARIOS: [(&str, Scenario); 12] = [
     ("create-6", create::six),
     ("create-48", create::forty_eight),
     ("create-40-times", create::forty_times),
@@ -29,6 +37,11 @@ const SCENARIOS: [(&str, Scenario); 7] = [
     ("check-delayed", check::delayed),
     ("check-stopped", check::stopped),
     ("deep", check::deep),
+    ("drill", drill::drill),
+    ("backup", backup::six),
+    ("backup-sizes", backup::sizes),
+    ("backup-stall", backup::stall),
+    ("rdb", reading::files),
 ];
 
 fn main() -> ExitCode {

@@ -1,5 +1,6 @@
 //! `goodcache check`: settings, a survey, a verdict, an answer, an exit code.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -74,13 +75,10 @@ struct Checking<'a> {
 
 impl Checking<'_> {
     async fn once(&self, access: &mut Access) -> Result<Exit, Failure> {
-        let seen = reach::look(
-            self.settings,
-            access,
-            &self.ask(self.check.sample.value),
-            self.screen,
-        )
-        .await?;
+        let ask = self.ask(self.check.sample.value);
+        let seen = reach::look(self.settings, access, &ask, self.screen).await?;
+        // The process ends with the answer: taking apart what a hundred nodes said would only delay it.
+        let seen = ManuallyDrop::new(seen);
         if let Err(failure) = reach::require_answer(&seen) {
             return self.blind(failure);
         }
@@ -110,6 +108,7 @@ impl Checking<'_> {
             is_canary: self.check.is_canary,
             is_deep: self.check.is_deep,
             is_brief: false,
+            has_all_settings: self.check.save_survey.is_some(),
             is_dialling: true,
             zones: self.settings.zones.value.clone(),
         }

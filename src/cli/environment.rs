@@ -31,16 +31,21 @@ pub const KNOWN: &[&str] = &[
     "GOODCACHE_NODE_MAP",
     "GOODCACHE_NODE_TIMEOUT",
     "GOODCACHE_OUTPUT",
+    "GOODCACHE_PASSPHRASE",
+    "GOODCACHE_PASSPHRASE_FILE",
     "GOODCACHE_PASSWORD",
     "GOODCACHE_PASSWORD_FILE",
     "GOODCACHE_PROFILE",
     "GOODCACHE_REPLICAS",
+    "GOODCACHE_REPO",
     "GOODCACHE_REQUIRE_TOLERATE",
     "GOODCACHE_SAMPLE",
     "GOODCACHE_SERVER",
     "GOODCACHE_SNI",
     "GOODCACHE_TIMEOUT",
     "GOODCACHE_TLS",
+    "GOODCACHE_TO_PASSPHRASE",
+    "GOODCACHE_TO_PASSPHRASE_FILE",
     "GOODCACHE_USER",
     "GOODCACHE_ZONES",
     "REDIS_CLUSTER_ENABLED",
@@ -50,6 +55,13 @@ pub const KNOWN: &[&str] = &[
     "REDIS_CLUSTER_SLOTS_REFRESH_INTERVAL",
     "REDIS_PASSWORD",
     "REDISCLI_AUTH",
+];
+
+/// How those begin that are for the store that a snapshot is copied to; which there are, it knows.
+const OF_A_STORE: &[&str] = &[
+    "GOODCACHE_TO_AWS_",
+    "GOODCACHE_TO_AZURE_",
+    "GOODCACHE_TO_GOOGLE_",
 ];
 
 /// Variables that say where files are, and what terminals like.
@@ -88,6 +100,7 @@ impl Environment {
         self.0
             .keys()
             .filter(|name| name.starts_with("GOODCACHE_") && !KNOWN.contains(&name.as_str()))
+            .filter(|name| !OF_A_STORE.iter().any(|start| name.starts_with(start)))
             .map(|name| match nearest(name, KNOWN.iter().copied()) {
                 Some(known) => format!("the variable {name} sets nothing; did you mean {known}?"),
                 None => format!("the variable {name} sets nothing"),
@@ -130,7 +143,11 @@ mod tests {
 
     #[test]
     fn a_mistyped_variable_is_told_of() {
-        let environment = Environment::of([("GOODCACHE_DEADLIN", "1s"), ("GOODCACHE_NODES", "a")]);
+        let environment = Environment::of([
+            ("GOODCACHE_DEADLIN", "1s"),
+            ("GOODCACHE_NODES", "a"),
+            ("GOODCACHE_TO_AWS_REGION", "x"),
+        ]);
         assert_eq!(
             environment.strangers(),
             ["the variable GOODCACHE_DEADLIN sets nothing; did you mean GOODCACHE_DEADLINE?"]

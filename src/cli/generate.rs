@@ -51,13 +51,16 @@ fn completions() -> Vec<(PathBuf, Vec<u8>)> {
         .collect()
 }
 
-/// A page for the program and one for each subcommand.
+/// A page for the program and one for each subcommand, those of backup included.
 fn man_pages() -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut command = options::command();
     command.build();
     let mut pages = vec![page("goodcache".to_string(), command.clone())?];
     for sub in command.get_subcommands() {
         let name = format!("goodcache-{}", sub.get_name());
+        for inner in sub.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+            pages.push(page(format!("{name}-{}", inner.get_name()), inner.clone())?);
+        }
         pages.push(page(name, sub.clone())?);
     }
     Ok(pages)

@@ -16,11 +16,14 @@ pub mod settings;
 pub mod signal;
 pub mod values;
 
+mod backup;
 mod check;
 mod create;
 mod destroy;
+mod failover;
 mod reach;
 mod saved;
+pub mod scenario;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -28,9 +31,11 @@ use std::process::ExitCode;
 
 use environment::Environment;
 use exit::{Exit, Failure};
-use options::{Cli, Command};
+use options::{Cli, Command, Shared};
 use screen::Screen;
-use settings::{CheckSettings, CreateSettings, Layers, Row, Settings, Surroundings, Target};
+use settings::{
+    CheckSettings, CreateSettings, FailoverTest, Layers, Row, Settings, Surroundings, Target,
+};
 use signal::{Ended, until_signal};
 
 use crate::health;
@@ -69,6 +74,10 @@ fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             let settings = Settings::resolve(&layers, &cli.shared, &args.zones)?;
             let check = CheckSettings::resolve(&layers, args)?;
             let screen = screen(&settings, check.rows());
+            let is_of_now = check.from.is_none() && check.explain.is_none();
+            if let Some(told) = failover::told_broken(&layers, &settings).filter(|_| is_of_now) {
+                screen.say(&format!("goodcache: {told}"));
+            }
             block_on(stoppable(check::run(&settings, &check, &screen)))
         }
         Command::Create(args) => {
@@ -80,6 +89,18 @@ fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             // It stops by itself, for it has something to put right first.
             block_on(create::run(&layers, &settings, &create, &screen))
         }
+        Command::FailoverTest(args) => {
+            if let Some(journal) = &args.watchdog {
+                return block_on(failover::watch_over(journal));
+            }
+            let layers = layers(&cli, &FailoverTest::target(args))?;
+            let settings = Settings::resolve(&layers, &cli.shared, &args.zones)?;
+            let failover = FailoverTest::resolve(&layers, args)?;
+            let screen = screen(&settings, failover.rows());
+            // It stops by itself, for it has something to put back first.
+            block_on(failover::run(&layers, &settings, &failover, &screen))
+        }
+        Command::Backup(args) => backup::run(&cli.shared, args),
         Command::Destroy(args) => {
             let environment = Environment::of_process()?;
             let screen = Screen::new(
@@ -93,12 +114,16 @@ fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
 }
 
 fn layers(cli: &Cli, target: &Target) -> Result<Layers, Failure> {
+    layers_of(&cli.shared, target)
+}
+
+fn layers_of(shared: &Shared, target: &Target) -> Result<Layers, Failure> {
     let around = Surroundings {
         environment: Environment::of_process()?,
         folder: std::env::current_dir().map_err(|error| Failure::new(Exit::Failed, error))?,
         codes: health::codes().map(|doc| doc.code).collect(),
     };
-    Layers::find(&cli.shared, target, &around)
+    Layers::find(shared, target, &around)
 }
 
 /// The screen, with what the settings have to tell told.

@@ -89,6 +89,9 @@ pub struct Shape {
     pub base_port: u16,
     /// Where they listen or are published.
     pub bind: IpAddr,
+    /// `cluster-node-timeout`; profiles of older versions do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_timeout_ms: Option<u64>,
 }
 
 /// The folder of profiles.
@@ -195,6 +198,11 @@ impl Profiles {
         self.root.join("data").join(name)
     }
 
+    /// The folder in which drills note what they broke.
+    pub fn drills_folder(&self) -> PathBuf {
+        self.root.join("drills")
+    }
+
     fn file(&self, name: &str, ending: &str) -> Result<PathBuf> {
         let name = values::cluster_name(name).map_err(|why| anyhow::anyhow!("'{name}': {why}"))?;
         Ok(self.root.join("clusters").join(format!("{name}.{ending}")))
@@ -265,6 +273,7 @@ mod tests {
             replicas: 1,
             base_port: 7001,
             bind: "127.0.0.1".parse().unwrap(),
+            node_timeout_ms: Some(1000),
         }
     }
 

@@ -1,6 +1,10 @@
 //! Progress on stderr: a moving line on a terminal, elsewhere a line per finished step and one every
 //! ten seconds, so that a log shows life without filling up.
 
+mod bars;
+
+pub use bars::ShardBars;
+
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -8,9 +12,13 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::model::{Event, Events};
+use crate::render::wrap;
 
 /// How often a step that goes on says so where nothing can move.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// What a line that goes on is indented by.
+const INDENT: usize = 2;
 
 /// The progress of one command.
 #[derive(Clone)]
@@ -39,9 +47,11 @@ impl Progress {
         };
         let bar = ProgressBar::with_draw_target(None, target);
         // Neither template can fail: both are literals.
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
+        // Until a step begins there is nothing to draw, above which a line would be put.
+        bar.finish_and_clear();
         Progress {
             bar,
             is_moving,
@@ -120,9 +130,26 @@ impl Progress {
         self.clear();
         let step = std::mem::take(&mut *self.step());
         let took = step.began.map(|began| began.elapsed().as_secs_f64());
-        match took {
-            Some(took) if took >= 0.1 => eprintln!("{outcome} ({took:.1} s)"),
-            _ => eprintln!("{outcome}"),
+        let line = match took {
+            Some(took) if took >= 0.1 => format!("{outcome} ({took:.1} s)"),
+            _ => outcome.to_owned(),
+        };
+        for line in fitted(&line) {
+            eprintln!("{line}");
         }
+    }
+}
+
+/// Broken at spaces where the terminal would break it anywhere; a log has no width.
+fn fitted(line: &str) -> Vec<String> {
+    let width = rustix::termios::tcgetwinsize(std::io::stderr());
+    match width.map(|size| usize::from(size.ws_col)) {
+        Ok(width) if width > INDENT => {
+            let lines = wrap(line, width, width - INDENT).into_iter().enumerate();
+            lines
+                .map(|(n, line)| " ".repeat(if n == 0 { 0 } else { INDENT }) + &line)
+                .collect()
+        }
+        _ => vec![line.to_owned()],
     }
 }

@@ -136,7 +136,12 @@ pub fn ask_password(
 /// cluster in containers looks from outside.
 fn is_behind_nat(seen: &Survey) -> bool {
     let is_lost = |node: &NodeReport| {
-        let unreachable = [Silence::Timeout, Silence::Refused, Silence::Unreachable];
+        let unreachable = [
+            Silence::Timeout,
+            Silence::NoConnection,
+            Silence::Refused,
+            Silence::Unreachable,
+        ];
         node.silence()
             .is_some_and(|silence| unreachable.contains(&silence))
             && is_private(&node.addr)

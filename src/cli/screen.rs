@@ -7,7 +7,9 @@ use std::io::{self, IsTerminal, Write};
 
 use super::options::Color;
 use super::progress::Progress;
+use super::signal::while_asking;
 use crate::model::{Consent, Events};
+use crate::render::{self, Doc, Look};
 
 /// Both streams.
 pub struct Screen {
@@ -37,6 +39,11 @@ impl Screen {
             is_quiet,
             progress: Progress::new(is_quiet),
         }
+    }
+
+    /// Whether nothing is said on the way.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
     }
 
     /// Whether `-v` was given.
@@ -94,6 +101,15 @@ impl Screen {
         }
     }
 
+    /// Says a document on the way.
+    pub fn talk(&self, doc: &Doc) {
+        let look = Look {
+            width: self.width(),
+            colour: self.is_talk_coloured(),
+        };
+        self.say(render::terminal::text(doc, look).trim_end());
+    }
+
     /// Says something that only `-v` wants to hear.
     pub fn detail(&self, line: &str) {
         if self.is_verbose {
@@ -133,7 +149,7 @@ impl Screen {
         eprint!("{prompt}");
         io::stderr().flush()?;
         let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
+        while_asking(|| io::stdin().read_line(&mut answer))?;
         Ok(match is_yes(answer.trim()) {
             true => Asked::Yes(Consent::by_answer()),
             false => Asked::No,

@@ -1,57 +1,8 @@
 //! What a login needs. A secret never shows in a debug print, a plan, a report or a log.
 
-use std::fmt;
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret, SecretString};
-
-/// A password. Prints as `(set)`.
-#[derive(Clone)]
-pub struct Secret(SecretString);
-
-impl Secret {
-    /// Keeps the text.
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(SecretString::from(text.into()))
-    }
-
-    /// A new one of 160 random bits, as 40 hexadecimal digits; `None` when the system has no
-    /// randomness to give.
-    pub fn generate() -> Option<Secret> {
-        let mut bytes = [0; 20];
-        rustls::crypto::ring::default_provider()
-            .secure_random
-            .fill(&mut bytes)
-            .ok()?;
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(Secret::new(digits))
-    }
-
-    /// The text itself, for the wire alone.
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-}
-
-impl PartialEq for Secret {
-    fn eq(&self, other: &Secret) -> bool {
-        self.expose() == other.expose()
-    }
-}
-
-impl Eq for Secret {}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(set)")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(set)")
-    }
-}
+pub use crate::model::Secret;
 
 /// How to log in: nothing, a password for the default user, or an ACL user with one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,6 +15,14 @@ pub enum NodeError {
         /// How long was waited.
         after: Duration,
     },
+    /// No connection within the deadline: the first packets came to nothing.
+    #[error("{addr} took no connection within {}", seconds(.after))]
+    NoConnection {
+        /// Who.
+        addr: NodeAddr,
+        /// How long was waited.
+        after: Duration,
+    },
     /// Nothing listens there.
     #[error("{addr} refused the connection")]
     Refused {
@@ -120,6 +128,7 @@ impl NodeError {
     pub fn silence(&self) -> Option<Silence> {
         Some(match self {
             NodeError::Timeout { .. } => Silence::Timeout,
+            NodeError::NoConnection { .. } => Silence::NoConnection,
             NodeError::Refused { .. } => Silence::Refused,
             NodeError::Unreachable { .. } => Silence::Unreachable,
             NodeError::Closed { .. } => Silence::Closed,
@@ -139,7 +148,7 @@ impl NodeError {
     /// The next step.
     pub fn hint(&self) -> String {
         match self {
-            NodeError::Timeout { addr, .. } => format!(
+            NodeError::Timeout { addr, .. } | NodeError::NoConnection { addr, .. } => format!(
                 "see whether the process hangs or packets are dropped: redis-cli -h {} -p {} ping",
                 addr.host, addr.port
             ),

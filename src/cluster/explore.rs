@@ -39,15 +39,15 @@ const MOST_LINES: usize = 1_000_000;
 const MOST_PINGED_AT_ONCE: usize = 20;
 
 /// PINGs of all bursts together, and of each at the least.
-const PINGS_AT_ONCE: usize = 400;
-const FEWEST_PINGS: u32 = 5;
+const PINGS_AT_ONCE: usize = 300;
+const FEWEST_PINGS: u32 = 3;
 
 /// What a survey asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Ask {
     /// The time between the two samples of the counters; zero takes one only.
     pub sample: Duration,
-    /// PINGs in the burst; zero also leaves out the clock and the open door.
+    /// PINGs in the burst; zero also leaves out the open door.
     pub pings: u32,
     /// Write a canary to every master.
     pub is_canary: bool,
@@ -55,6 +55,8 @@ pub struct Ask {
     pub is_deep: bool,
     /// Only the view, CLUSTER INFO and replication: for waiting.
     pub is_brief: bool,
+    /// Ask for every setting, not only those that rules read: for a survey that is kept.
+    pub has_all_settings: bool,
     /// Dial announced endpoints that differ from where a node was asked.
     pub is_dialling: bool,
     /// Zones by address.

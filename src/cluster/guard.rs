@@ -6,6 +6,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -39,6 +40,8 @@ pub(super) enum Break {
 pub(super) struct Seen {
     is_tls: bool,
     kept: Mutex<Kept>,
+    /// More than [`FLOOD_LIMIT`] where data is asked for.
+    allowed: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +64,18 @@ impl Seen {
         Seen {
             is_tls,
             kept: Mutex::default(),
+            allowed: AtomicU64::new(FLOOD_LIMIT),
         }
+    }
+
+    /// From now on so many bytes may come back between two questions.
+    pub(super) fn allow(&self, bytes: u64) {
+        self.allowed.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The most that may come back between two questions.
+    pub(super) fn limit(&self) -> u64 {
+        self.allowed.load(Ordering::Relaxed).max(FLOOD_LIMIT)
     }
 
     /// A question was put; counting starts anew.
@@ -138,7 +152,7 @@ impl Seen {
             kept.lines += u64::from(byte == b'\n' && kept.ends_in_cr);
             kept.ends_in_cr = byte == b'\r';
         }
-        if kept.bytes > FLOOD_LIMIT || kept.lines > LINE_LIMIT {
+        if kept.bytes > self.limit() || kept.lines > LINE_LIMIT {
             kept.is_flooded = true;
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,

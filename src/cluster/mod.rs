@@ -5,20 +5,28 @@
 //! TLS are our own, so that a flood of bytes is cut off and the replication link can use the same.
 
 mod access;
+mod aside;
+mod barrier;
 mod credentials;
 mod error;
 mod explore;
 mod guard;
+pub mod load;
 mod map;
 mod node;
 mod probe;
+pub mod replica;
 mod replies;
 mod settle;
 mod stream;
+mod sync_delay;
 mod tls;
 mod view;
+pub mod watch;
 
 pub use access::Access;
+pub use aside::finished;
+pub use barrier::{Barrier, Cut, NoBarrier, barrier};
 pub use credentials::{Credentials, Secret, TlsSettings};
 pub use error::NodeError;
 pub use explore::{Ask, look_at, survey};
@@ -27,4 +35,5 @@ pub use node::{Command, Node, Reply};
 pub use probe::key_in;
 pub use settle::{Settled, Waited, settle};
 pub use stream::dial;
+pub use sync_delay::SyncDelay;
 pub use tls::TlsError;

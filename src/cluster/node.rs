@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, Value};
+use redis::{Arg, AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, Value};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::access::Access;
 use super::error::{NodeError, printable};
-use super::guard::{Break, FLOOD_LIMIT, Seen};
+use super::guard::{Break, Seen};
 use super::stream::{self, plain};
 use super::view::read_view;
 use crate::model::{NodeAddr, View};
@@ -31,33 +31,22 @@ pub struct Node {
     _driver: Arc<AbortOnDropHandle<()>>,
 }
 
-/// A command and its arguments.
-#[derive(Debug, Clone)]
-pub struct Command(Vec<Vec<u8>>);
+/// A command and its arguments, in the form in which they are sent.
+#[derive(Clone)]
+pub struct Command(Cmd);
 
 impl Command {
     /// The command that stands there in words: `Command::words("CLUSTER NODES")`.
     pub fn words(line: &str) -> Command {
-        Command(
-            line.split_ascii_whitespace()
-                .map(|word| word.as_bytes().to_vec())
-                .collect(),
-        )
+        let words = line.split_ascii_whitespace();
+        words.fold(Command(Cmd::new()), Command::arg)
     }
 
     /// The same with one more argument, which may hold anything.
     #[must_use]
     pub fn arg(mut self, argument: impl AsRef<[u8]>) -> Command {
-        self.0.push(argument.as_ref().to_vec());
+        self.0.arg(argument.as_ref());
         self
-    }
-
-    fn packed(&self) -> Cmd {
-        let mut cmd = Cmd::new();
-        for part in &self.0 {
-            cmd.arg(part.as_slice());
-        }
-        cmd
     }
 }
 
@@ -221,6 +210,11 @@ impl Node {
         }
     }
 
+    /// Lets answers be larger than those of questions about a cluster ever are: for users' data.
+    pub fn allow(&self, bytes: u64) {
+        self.seen.allow(bytes);
+    }
+
     /// The same connection, of which nothing may take longer than until then. A deadline that is
     /// missed is still named by its full length: others had their share of it.
     pub(super) fn before(&self, until: Instant) -> Node {
@@ -234,8 +228,8 @@ impl Node {
     pub async fn ask(&self, command: &Command) -> Result<Reply, NodeError> {
         self.seen.question();
         let mut connection = self.connection.clone();
-        let cmd = command.packed();
-        let value = self.wait(connection.send_packed_command(&cmd)).await?;
+        let answer = connection.send_packed_command(&command.0);
+        let value = self.wait(answer).await?;
         self.reply(value)
     }
 
@@ -256,7 +250,7 @@ impl Node {
         self.seen.question();
         let mut pipeline = Pipeline::with_capacity(commands.len());
         for command in commands {
-            pipeline.add_command(command.packed());
+            pipeline.add_command(command.0.clone());
         }
         pipeline.ignore_errors();
         let mut connection = self.connection.clone();
@@ -313,7 +307,7 @@ fn explain(addr: &NodeAddr, seen: &Seen, error: &RedisError, user: Option<&str>)
     if seen.is_flooded() {
         return NodeError::Flood {
             addr: addr.clone(),
-            limit: FLOOD_LIMIT,
+            limit: seen.limit(),
         };
     }
     if let Some(stranger) = stranger(addr, seen) {
@@ -379,6 +373,17 @@ fn ended(addr: &NodeAddr, seen: &Seen, user: Option<&str>) -> NodeError {
             addr,
             why: String::new(),
         },
+    }
+}
+
+/// Its name alone: arguments may be secret.
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.0.args_iter().find_map(|part| match part {
+            Arg::Simple(name) => Some(String::from_utf8_lossy(name)),
+            _ => None,
+        });
+        write!(f, "Command({})", name.unwrap_or_default())
     }
 }
 

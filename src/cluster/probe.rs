@@ -18,12 +18,16 @@ use super::replies::{
 };
 use super::view::read_view;
 use crate::model;
-use crate::model::{Facts, NotRead, OpenSlot, Probe, Slot, SlotSet, Version};
+use crate::model::{Facts, NotRead, OpenSlot, Probe, SETTINGS, Slot, SlotSet, Version};
 
 /// A burst of PINGs stops after so long, once there are a few, so that neither far nodes nor a
 /// hundred near ones at once slow a survey down.
 const PING_BUDGET: Duration = Duration::from_millis(20);
 const FEW_PINGS: usize = 3;
+
+/// The clock is read in the first flight, half of whose duration is what it may be off by; after a
+/// slower flight it is asked again, alone.
+const SLOW_FLIGHT_MS: u64 = 100;
 
 /// How long WAIT may wait for the replicas of a canary.
 const CANARY_WAIT: Duration = Duration::from_secs(1);
@@ -35,25 +39,12 @@ const FOREIGN_BATCH: usize = 2048;
 /// more than all others together; before 7.0 INFO takes one section only, and has none of those.
 const SECTIONS: &str = "INFO server clients memory persistence stats replication cpu commandstats errorstats cluster keyspace";
 const ALL_SECTIONS: &str = "INFO all";
+const ALL_SETTINGS: &str = "CONFIG GET *";
 
 /// The view, the counters and the settings, in one flight.
 pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeError> {
     let begun = Instant::now();
-    let mut questions = vec!["CLUSTER NODES", "CLUSTER INFO"];
-    if ask.is_brief {
-        questions.push("INFO replication");
-    } else {
-        questions.extend([
-            SECTIONS,
-            "CONFIG GET *",
-            "ACL LIST",
-            "SLOWLOG GET 32",
-            "LATENCY LATEST",
-            "MODULE LIST",
-        ]);
-    }
-    let commands: Vec<Command> = questions.iter().map(|line| Command::words(line)).collect();
-    let mut replies = node.ask_all(&commands).await?.into_iter();
+    let mut replies = node.ask_all(&questions(ask)).await?.into_iter();
     let mut next = || replies.next().unwrap_or(Ok(Reply::Nil));
     let (view, cluster, mut info) = (next(), next(), next());
     if matches!(&info, Err(NodeError::Server { said, .. }) if said.contains("syntax")) {
@@ -71,7 +62,11 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
         facts.info = read_info(&reply);
     });
     if !ask.is_brief {
-        facts.keep(Probe::Config, next(), |facts, reply| {
+        let mut settings = next();
+        if matches!(&settings, Err(NodeError::Server { said, .. }) if said.contains("arguments")) {
+            settings = node.say(ALL_SETTINGS).await;
+        }
+        facts.keep(Probe::Config, settings, |facts, reply| {
             facts.config = read_config(&reply);
         });
         facts.keep(Probe::Acl, next(), |facts, reply| {
@@ -87,6 +82,9 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
         facts.keep(Probe::Modules, next(), |facts, reply| {
             facts.modules = read_modules(&reply);
         });
+        facts.keep(Probe::Clock, next(), |facts, reply| {
+            facts.clock_ahead_ms = ahead(&reply, begun.elapsed() / 2);
+        });
     }
     if facts.info.number("loading") == Some(1) {
         return Err(NodeError::Loading {
@@ -95,6 +93,29 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
     }
     facts.took_ms = millis(begun.elapsed());
     Ok(facts)
+}
+
+fn questions(ask: &Ask) -> Vec<Command> {
+    let settings = match ask.has_all_settings {
+        true => ALL_SETTINGS.to_owned(),
+        false => format!("CONFIG GET {}", SETTINGS.join(" ")),
+    };
+    let questions: &[&str] = if ask.is_brief {
+        &["CLUSTER NODES", "CLUSTER INFO", "INFO replication"]
+    } else {
+        &[
+            "CLUSTER NODES",
+            "CLUSTER INFO",
+            SECTIONS,
+            &settings,
+            "ACL LIST",
+            "SLOWLOG GET 32",
+            "LATENCY LATEST",
+            "MODULE LIST",
+            "TIME",
+        ]
+    };
+    questions.iter().map(|line| Command::words(line)).collect()
 }
 
 /// All that takes time, in turn. When the node is lost on the way, what is left is not asked: each
@@ -144,7 +165,10 @@ fn wanted(facts: &Facts, ask: &Ask) -> Vec<Probe> {
     let is_master = facts.view.myself().is_some_and(|me| me.flags.master);
     [
         (ask.pings > 0, Probe::Pings),
-        (ask.pings > 0, Probe::Clock),
+        (
+            ask.pings > 0 && facts.took_ms > SLOW_FLIGHT_MS,
+            Probe::Clock,
+        ),
         (ask.pings > 0, Probe::OpenDoor),
         (ask.is_canary && is_master, Probe::Canary),
         (true, Probe::Sample),
@@ -211,15 +235,15 @@ async fn ping(node: &Node, facts: &mut Facts, count: u32) -> Result<(), NodeErro
 async fn clock(node: &Node, facts: &mut Facts) -> Result<(), NodeError> {
     let sent = Instant::now();
     let reply = node.say("TIME").await?;
-    let half_way = sent.elapsed() / 2;
-    let here = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|now| i64::try_from(now.saturating_sub(half_way).as_millis()).ok());
-    facts.clock_ahead_ms = read_clock(&reply)
-        .zip(here)
-        .map(|(there, here)| there.saturating_sub(here));
+    facts.clock_ahead_ms = ahead(&reply, sent.elapsed() / 2);
     Ok(())
+}
+
+/// How far the node's clock is ahead, when it was read so long ago.
+fn ahead(reply: &Reply, ago: Duration) -> Option<i64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let here = i64::try_from(now.saturating_sub(ago).as_millis()).ok()?;
+    Some(read_clock(reply)?.saturating_sub(here))
 }
 
 /// Whether the node answers somebody who gives no password. Without a password of our own the

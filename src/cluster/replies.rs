@@ -134,9 +134,15 @@ pub(super) fn read_users(reply: &Reply) -> Vec<AclUser> {
         .collect()
 }
 
-/// SHA-256 over ACL LIST with its hashes: equal where the rules are.
+/// SHA-256 over ACL LIST with its hashes: equal where the rules are. `sanitize-payload` goes without
+/// saying, and stands there only after a server was started from a file that CONFIG REWRITE wrote.
 pub(super) fn digest_of_users(reply: &Reply) -> String {
-    let digest = Sha256::digest(sorted(reply).join("\n"));
+    let said = |line: &String| {
+        let words = line.split(' ').filter(|word| *word != "sanitize-payload");
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let lines: Vec<String> = sorted(reply).iter().map(said).collect();
+    let digest = Sha256::digest(lines.join("\n"));
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -156,6 +162,18 @@ mod tests {
 
     fn bytes(text: &str) -> Reply {
         Reply::Bytes(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_rule_that_goes_without_saying_makes_no_difference() {
+        let digest = |line: &str| digest_of_users(&Reply::List(vec![bytes(line)]));
+        let plain = digest("user default on nopass ~* &* +@all");
+        let told = digest("user default on nopass sanitize-payload ~* &* +@all");
+        assert_eq!(plain, told);
+        assert_ne!(
+            plain,
+            digest("user default on nopass skip-sanitize-payload ~* &* +@all")
+        );
     }
 
     #[test]

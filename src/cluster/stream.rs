@@ -36,9 +36,15 @@ async fn dial_until(
     until: Instant,
 ) -> Result<TcpStream, NodeError> {
     let connecting = TcpStream::connect((addr.host.as_str(), addr.port));
-    let stream = before(until, access, addr, connecting)
-        .await?
-        .map_err(|e| from_io(addr, &e))?;
+    let stream = match timeout_at(until, connecting).await {
+        Ok(connected) => connected.map_err(|e| from_io(addr, &e))?,
+        Err(_) => {
+            return Err(NodeError::NoConnection {
+                addr: addr.clone(),
+                after: access.deadline,
+            });
+        }
+    };
     // A deadline that is missed by Nagle's 40 ms would be our own fault.
     let _ = stream.set_nodelay(true);
     Ok(stream)

@@ -1,10 +1,11 @@
 //! Rules about the first question to a node: does it answer, and if not, in what way. A silent node
 //! is always a finding, never an omission.
 
+use crate::model::words::seconds;
 use crate::model::{Answer, NodeReport, Probe, Role, Severity, Silence, Subject};
 
 use super::Rule;
-use super::case::{Case, is_dead, span};
+use super::case::{Case, is_dead};
 use super::code::CodeDoc;
 use super::notes::Notes;
 
@@ -129,7 +130,13 @@ fn silent(case: &Case, notes: &mut Notes) {
             Silence::Tls => &TLS,
             Silence::NotRedis => &NOT_REDIS,
             Silence::NotCluster => &NOT_CLUSTER,
-            Silence::Timeout | Silence::Refused | Silence::Unreachable | Silence::Closed => &DOWN,
+            // Told as address.unreachable.
+            _ if case.lives_for(node).is_some() => continue,
+            Silence::Timeout
+            | Silence::NoConnection
+            | Silence::Refused
+            | Silence::Unreachable
+            | Silence::Closed => &DOWN,
         };
         let (summary, next) = told(case, node, *silence);
         let seen = format!(
@@ -153,8 +160,12 @@ fn told(case: &Case, node: &NodeReport, silence: Silence) -> (String, String) {
     let role = role_word(case, node);
     let (what, next) = match silence {
         Silence::Timeout => (
-            "does not answer within the deadline: hung, frozen, or packets are dropped",
+            "does not answer within the deadline: hung or frozen",
             // redis-cli itself would wait for ever.
+            format!("timeout 5 {ping}"),
+        ),
+        Silence::NoConnection => (
+            "takes no connection within the deadline: its host is down, or packets are dropped",
             format!("timeout 5 {ping}"),
         ),
         Silence::Refused => (
@@ -227,7 +238,7 @@ fn loading(case: &Case, notes: &mut Notes) {
         if asked.facts.info.get("loading") == Some("1") {
             let eta = asked.facts.info.number("loading_eta_seconds");
             let left = eta
-                .map(|s| format!(", about {} left", span(s as f64)))
+                .map(|s| format!(", about {} left", seconds(s as f64)))
                 .unwrap_or_default();
             notes.find(
                 &LOADING,

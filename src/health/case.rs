@@ -1,8 +1,10 @@
-//! The case before the rules: a survey, the topology read from it once, and the few questions
+//! The case before the rules: a survey, the topology read from it, and the few questions
 //! about them that many rules ask.
 
+use crate::model::words::listed;
 use crate::model::{
-    Facts, Member, NodeAddr, NodeId, NodeReport, Probe, Role, Silence, Subject, Survey, Topology,
+    Facts, Flags, Member, NodeAddr, NodeId, NodeReport, Peer, Probe, Role, Silence, Subject,
+    Survey, Topology,
 };
 
 use super::{Options, Profile};
@@ -12,7 +14,7 @@ pub struct Case<'a> {
     /// What was seen.
     pub survey: &'a Survey,
     /// The views laid over each other.
-    pub topology: Topology,
+    pub topology: &'a Topology,
     /// What was asked for.
     pub options: &'a Options,
 }
@@ -29,11 +31,11 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Reads the topology out of the survey.
-    pub fn new(survey: &'a Survey, options: &'a Options) -> Case<'a> {
+    /// Lays them side by side; the topology is the survey's own.
+    pub fn new(survey: &'a Survey, topology: &'a Topology, options: &'a Options) -> Case<'a> {
         Case {
             survey,
-            topology: Topology::of(survey),
+            topology,
             options,
         }
     }
@@ -119,10 +121,36 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the node is known to be down: silent in a way that a dead server is, or `fail` in
-    /// another's eyes. A wrong password is not that.
+    /// another's eyes. A wrong password is not that, nor an address that only leads nowhere.
     pub fn is_down(&self, member: &Member) -> bool {
-        let silence = self.survey.node(&member.id).and_then(NodeReport::silence);
-        silence.is_some_and(is_dead) || member.failed_by > 0
+        let node = self.survey.node(&member.id);
+        node.is_some_and(|node| self.seems_dead(node)) || member.failed_by > 0
+    }
+
+    /// Whether the node is silent as a dead one is, and its peers do not know better.
+    pub fn seems_dead(&self, node: &NodeReport) -> bool {
+        node.silence().is_some_and(is_dead) && self.lives_for(node).is_none()
+    }
+
+    /// Of a node to which no connection came about from here: how many peers are in touch with it,
+    /// when all are that know it. The bus link of a process that died is cut within milliseconds,
+    /// and pings to a machine that died wait for their answer. One that takes the connection and
+    /// then says nothing is hung, whatever its peers have yet noticed.
+    pub fn lives_for(&self, node: &NodeReport) -> Option<usize> {
+        let is_out_of_reach = matches!(
+            node.silence()?,
+            Silence::Refused | Silence::Unreachable | Silence::NoConnection
+        );
+        let id = node.id.as_ref().filter(|_| is_out_of_reach)?;
+        let lines = self.survey.answered();
+        let lines: Vec<&Peer> = lines.filter_map(|(_, facts)| facts.view.peer(id)).collect();
+        let is_in_touch = |peer: &&Peer| {
+            let Flags {
+                failed, suspected, ..
+            } = peer.flags;
+            peer.is_member() && peer.is_linked && peer.ping_sent_ms == 0 && !failed && !suspected
+        };
+        (!lines.is_empty() && lines.iter().all(is_in_touch)).then_some(lines.len())
     }
 
     /// Any node that answers, for a command that any node can take.
@@ -211,55 +239,10 @@ impl Asked<'_> {
 pub fn is_dead(silence: Silence) -> bool {
     matches!(
         silence,
-        Silence::Timeout | Silence::Refused | Silence::Unreachable | Silence::Closed
+        Silence::Timeout
+            | Silence::NoConnection
+            | Silence::Refused
+            | Silence::Unreachable
+            | Silence::Closed
     )
-}
-
-/// `a, b, c and 4 more`.
-pub fn listed(names: impl IntoIterator<Item = String>, most: usize) -> String {
-    let names: Vec<String> = names.into_iter().collect();
-    if names.len() <= most {
-        return names.join(", ");
-    }
-    format!(
-        "{} and {} more",
-        names[..most].join(", "),
-        names.len() - most
-    )
-}
-
-/// `1 node`, `2 nodes`.
-pub fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
-
-/// Bytes in KiB, MiB or GiB, three digits.
-pub fn bytes(number: f64) -> String {
-    let mut value = number;
-    let mut unit = "B";
-    for next in ["KiB", "MiB", "GiB", "TiB"] {
-        if value < 1024.0 {
-            break;
-        }
-        value /= 1024.0;
-        unit = next;
-    }
-    match value {
-        _ if unit == "B" => format!("{value:.0} B"),
-        v if v >= 100.0 => format!("{v:.0} {unit}"),
-        v if v >= 10.0 => format!("{v:.1} {unit}"),
-        v => format!("{v:.2} {unit}"),
-    }
-}
-
-/// A number of seconds: `45 s`, `12 min`, `3.5 h`, `9 days`.
-pub fn span(seconds: f64) -> String {
-    match seconds {
-        s if s < 10.0 => format!("{s:.1} s"),
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.1} h", s / 3_600.0),
-        s => format!("{:.0} days", s / 86_400.0),
-    }
 }

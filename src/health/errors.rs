@@ -1,10 +1,11 @@
 //! Rules about what clients get instead of answers. All are rates over the two samples: counters
 //! since the start tell of last month.
 
+use crate::model::words::{counted, listed};
 use crate::model::{Facts, Probe, Severity};
 
 use super::Rule;
-use super::case::{Asked, Case, count, listed};
+use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, above};
 use super::notes::Notes;
 use super::rates::{self, ENOUGH};
@@ -223,7 +224,7 @@ fn failed(case: &Case, notes: &mut Notes, masters: &[&Asked]) {
         format!(
             "{part} of {} operations on {} in the sample",
             tally.operations,
-            count(masters.len(), "master")
+            counted(masters.len(), "master")
         )
     };
     let (fails, moves) = (share(tally.failed), share(tally.redirected));

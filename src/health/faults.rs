@@ -24,6 +24,13 @@ fn stranger(flags: &str) -> Peer {
     View::parse(&line).unwrap().peers.remove(0)
 }
 
+/// A process that is gone: nothing listens, and all bus links to it are cut.
+fn dead(n: usize) -> Cluster {
+    sound()
+        .silent(n, Silence::Refused)
+        .lines(n, |peer| peer.is_linked = false)
+}
+
 fn add_line(cluster: Cluster, viewer: usize, peer: Peer) -> Cluster {
     cluster.facts(viewer, |facts| {
         facts.view.peers.push(peer);
@@ -122,11 +129,7 @@ pub fn faults() -> Vec<(&'static str, Severity, Options, Cluster)> {
         Critical,
         sound().lines(1, |peer| peer.slots = slots(5461, 9000)),
     );
-    cache(
-        "slots.failed",
-        Critical,
-        sound().silent(1, Silence::Refused),
-    );
+    cache("slots.failed", Critical, dead(1));
     cache(
         "slots.open",
         Warning,
@@ -199,6 +202,12 @@ pub fn faults() -> Vec<(&'static str, Severity, Options, Cluster)> {
                 error: Some("no route to host".into()),
             })
         }),
+    );
+
+    cache(
+        "address.unreachable",
+        Critical,
+        sound().silent(4, Silence::Refused),
     );
 
     cache(
@@ -276,11 +285,7 @@ pub fn faults() -> Vec<(&'static str, Severity, Options, Cluster)> {
             .info(0, "min_slaves_good_slaves:0"),
     );
 
-    cache(
-        "shard.no_replica",
-        Warning,
-        sound().silent(4, Silence::Refused),
-    );
+    cache("shard.no_replica", Warning, dead(4));
     cache(
         "shard.uneven",
         Warning,

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::words::{listed, seconds};
 use crate::model::{Probe, Reply, Severity};
 
 use super::Rule;
-use super::case::{Asked, Case, listed, span};
+use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, above};
 use super::notes::Notes;
 
@@ -308,7 +309,7 @@ fn clocks(case: &Case, notes: &mut Notes) {
                 asked.subject(),
                 format!(
                     "its clock is {} {way} the other nodes'",
-                    span(off.unsigned_abs() as f64 / 1000.0)
+                    seconds(off.unsigned_abs() as f64 / 1000.0)
                 ),
                 format!("TIME: {off} ms off the median of {} nodes", ahead.len()),
                 format!("on {}: chronyc tracking", asked.report.addr.host),

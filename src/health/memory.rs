@@ -1,8 +1,9 @@
 //! Rules about memory: how full, what happens when it is, and what is wasted.
 
+use crate::model::words::bytes;
 use crate::model::{Probe, Severity};
 
-use super::case::{Asked, Case, bytes};
+use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, above, below};
 use super::notes::Notes;
 use super::{Profile, Rule, rates};
@@ -178,8 +179,8 @@ fn full(case: &Case, notes: &mut Notes, asked: &Asked) {
         format!("uses {share:.1} % of its memory limit"),
         format!(
             "INFO memory: {} of maxmemory {}{remark}",
-            bytes(counted as f64),
-            bytes(limit as f64)
+            bytes(counted),
+            bytes(limit)
         ),
         case.cli(&asked.report.addr, "info memory"),
     );
@@ -225,10 +226,7 @@ fn waste(case: &Case, notes: &mut Notes, asked: &Asked) {
     if let Some((ratio, size)) = over("allocator_frag_ratio", "allocator_frag_bytes")
         && let Some(severity) = notes.grade(&FRAGMENTED, ratio)
     {
-        let evidence = format!(
-            "INFO memory: allocator_frag_ratio:{ratio}, {}",
-            bytes(size as f64)
-        );
+        let evidence = format!("INFO memory: allocator_frag_ratio:{ratio}, {}", bytes(size));
         notes.find_at(
             &FRAGMENTED,
             severity,
@@ -241,10 +239,7 @@ fn waste(case: &Case, notes: &mut Notes, asked: &Asked) {
     if let Some((ratio, size)) = over("allocator_rss_ratio", "allocator_rss_bytes")
         && let Some(severity) = notes.grade(&RSS_KEPT, ratio)
     {
-        let evidence = format!(
-            "INFO memory: allocator_rss_ratio:{ratio}, {}",
-            bytes(size as f64)
-        );
+        let evidence = format!("INFO memory: allocator_rss_ratio:{ratio}, {}", bytes(size));
         notes.find_at(
             &RSS_KEPT,
             severity,
@@ -260,8 +255,8 @@ fn waste(case: &Case, notes: &mut Notes, asked: &Asked) {
         if let Some(severity) = notes.grade(&SWAPPED, ratio) {
             let evidence = format!(
                 "INFO memory: used_memory_rss {} of used_memory {}",
-                bytes(resident as f64),
-                bytes(used as f64)
+                bytes(resident),
+                bytes(used)
             );
             notes.find_at(
                 &SWAPPED,
@@ -347,9 +342,9 @@ fn skew(case: &Case, notes: &mut Notes) {
             format!("{} holds {ratio:.1} times the mean", asked.report.addr),
             format!(
                 "INFO memory: used_memory_dataset {}, the mean of {} masters is {}",
-                bytes(*most as f64),
+                bytes(*most),
                 sizes.len(),
-                bytes(mean)
+                bytes(mean as u64)
             ),
             case.cli(&asked.report.addr, "--bigkeys"),
         );

@@ -23,19 +23,20 @@ mod notes;
 mod persistence;
 mod progress;
 pub mod rates;
+pub mod ready;
 mod replication;
 mod resilience;
 mod security;
 mod settings;
 mod slots;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod thresholds;
 mod versions;
 
 use std::str::FromStr;
 
-use crate::model::{Finding, Skipped, Survey};
+use crate::model::{Finding, Skipped, Survey, Topology};
 
 pub use case::{Asked, Case};
 pub use code::{CodeDoc, LimitDoc, Unit, codes, explain, nearest};
@@ -107,9 +108,9 @@ pub const RULES: &[Rule] = &[
     security::RULE,
 ];
 
-/// Asks every rule.
-pub fn judge(survey: &Survey, options: &Options) -> Verdict {
-    let case = Case::new(survey, options);
+/// Asks every rule; the topology is the survey's own.
+pub fn judge(survey: &Survey, topology: &Topology, options: &Options) -> Verdict {
+    let case = Case::new(survey, topology, options);
     let mut notes = Notes::new(options);
     for rule in RULES {
         (rule.judge)(&case, &mut notes);

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::words::{counted, listed, seconds};
 use crate::model::{Probe, Severity, Silence, Subject};
 
 use super::Rule;
-use super::case::{Asked, Case, count, is_dead, span};
+use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, above, below};
 use super::notes::Notes;
 
@@ -113,10 +114,7 @@ fn flagged(case: &Case, notes: &mut Notes) {
         let Some(node) = case.survey.node(&member.id) else {
             continue;
         };
-        if node
-            .silence()
-            .is_some_and(|s| is_dead(s) || s == Silence::NoAddress)
-        {
+        if case.seems_dead(node) || node.silence() == Some(Silence::NoAddress) {
             continue;
         }
         let others = member
@@ -174,7 +172,7 @@ fn ghosts(case: &Case, notes: &mut Notes) {
             (
                 format!(
                     "an entry without an address stands in {}",
-                    count(by.len(), "table")
+                    counted(by.len(), "table")
                 ),
                 format!(
                     "on every node: {}",
@@ -185,7 +183,7 @@ fn ghosts(case: &Case, notes: &mut Notes) {
             (
                 format!(
                     "{} did not come out of the handshake with it",
-                    count(by.len(), "node")
+                    counted(by.len(), "node")
                 ),
                 format!(
                     "is its bus port reachable? {}",
@@ -193,10 +191,7 @@ fn ghosts(case: &Case, notes: &mut Notes) {
                 ),
             )
         };
-        let evidence = format!(
-            "CLUSTER NODES of {}: flag {kind}",
-            super::case::listed(by, 6)
-        );
+        let evidence = format!("CLUSTER NODES of {}: flag {kind}", listed(by, 6));
         notes.find(&GHOST, Subject::Node(name), summary, evidence, next);
     }
 }
@@ -224,9 +219,9 @@ fn outsiders(case: &Case, notes: &mut Notes) {
         };
         let evidence = format!(
             "its CLUSTER NODES has {}; no other node's has its id {}; it claims {}",
-            count(known, "line"),
+            counted(known, "line"),
             member.id.short(),
-            count(slots, "slot")
+            counted(slots, "slot")
         );
         let others = case.asked().map(|other| other.report.addr.clone());
         let other = others.filter(|addr| *addr != asked.report.addr).last();
@@ -240,7 +235,7 @@ fn outsiders(case: &Case, notes: &mut Notes) {
         if known > 1 {
             let summary = format!(
                 "knows {}, but none of them knows it",
-                count(known - 1, "other node")
+                counted(known - 1, "other node")
             );
             notes.find_at(
                 &FORGOTTEN,
@@ -299,8 +294,8 @@ fn restarts(case: &Case, notes: &mut Notes) {
             asked.subject(),
             format!(
                 "restarted {} ago, while its peers have been up for {}",
-                span(uptime as f64),
-                span(median as f64)
+                seconds(uptime as f64),
+                seconds(median as f64)
             ),
             format!("INFO server: uptime_in_seconds:{uptime}"),
             "read its log from before the restart",
@@ -323,14 +318,14 @@ fn state(case: &Case, notes: &mut Notes) {
         format!(
             "{} of {} say cluster_state:fail, so clients there get CLUSTERDOWN",
             failing.len(),
-            count(asked.len(), "node")
+            counted(asked.len(), "node")
         )
     };
     let names = failing.iter().map(|asked| asked.report.addr.to_string());
     let info = |name| first.facts.cluster.get(name).unwrap_or("?");
     let evidence = format!(
         "CLUSTER INFO of {}; the first has cluster_slots_assigned:{} cluster_slots_ok:{} cluster_slots_fail:{} cluster_size:{}",
-        super::case::listed(names, 6),
+        listed(names, 6),
         info("cluster_slots_assigned"),
         info("cluster_slots_ok"),
         info("cluster_slots_fail"),

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::words::{counted, listed};
 use crate::model::{Finding, Probe, Severity, Skipped, Subject};
 
-use super::case::{Asked, Case, count, listed};
+use super::case::{Asked, Case};
 use super::code::CodeDoc;
 use super::{Options, Verdict};
 
@@ -157,7 +158,7 @@ fn fold(doc: &CodeDoc, findings: &[Finding], case: &Case) -> Finding {
             .map(|f| format!("{}: {}", f.subject.name(), f.evidence));
         shown(seen, NAMED)
     };
-    let many = count(findings.len(), first.subject.kind());
+    let many = counted(findings.len(), first.subject.kind());
     Finding {
         code: first.code.clone(),
         severity: first.severity,

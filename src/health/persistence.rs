@@ -1,8 +1,9 @@
 //! Rules about persistence: does what should reach the disk reach it.
 
+use crate::model::words::{bytes, seconds};
 use crate::model::{Probe, Severity};
 
-use super::case::{Asked, Case, bytes, span};
+use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, above};
 use super::notes::Notes;
 use super::{Profile, Rule};
@@ -183,9 +184,9 @@ fn cow(case: &Case, notes: &mut Notes, asked: &Asked) {
             format!("its last fork needed {share:.0} % of the memory that is left"),
             format!(
                 "copy-on-write {}, machine {} less process {}",
-                bytes(last as f64),
-                bytes(system as f64),
-                bytes(resident as f64)
+                bytes(last),
+                bytes(system),
+                bytes(resident)
             ),
             case.cli(&asked.report.addr, "info persistence"),
         );
@@ -234,7 +235,7 @@ fn save_old(case: &Case, notes: &mut Notes, asked: &Asked) {
             asked.subject(),
             format!(
                 "its last snapshot is {} old, with {changes} changes since",
-                span(age)
+                seconds(age)
             ),
             format!(
                 "INFO persistence: rdb_last_save_time:{saved} rdb_changes_since_last_save:{changes}"

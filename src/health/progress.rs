@@ -1,10 +1,11 @@
 //! Rules about how far replication has come: lag in seconds and bytes, full copies, and how long a
 //! break the backlog can bridge.
 
-use crate::model::{Member, NodeReport, Probe, Severity, Subject};
+use crate::model::words::{bytes, counted, seconds};
+use crate::model::{Member, Probe, Severity, Subject};
 
 use super::Rule;
-use super::case::{Asked, Case, bytes, count, is_dead, span};
+use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, above, below};
 use super::notes::Notes;
 use super::{lag, rates};
@@ -56,6 +57,9 @@ const REFUSED: CodeDoc = CodeDoc {
     ..CodeDoc::PLAIN
 };
 
+/// Counted since Redis 7.2.
+const CUT_OFF: &str = "client_output_buffer_limit_disconnections";
+
 /// The rule.
 pub const RULE: Rule = Rule {
     group: "progress",
@@ -85,8 +89,7 @@ fn behind(case: &Case, notes: &mut Notes, replica: &Member) {
         return;
     };
     // That a dead replica falls behind is no news.
-    let silence = case.survey.node(&replica.id).and_then(NodeReport::silence);
-    if silence.is_some_and(is_dead) {
+    if (case.survey.node(&replica.id)).is_some_and(|node| case.seems_dead(node)) {
         return;
     }
     let subject = Subject::Node(case.name(&replica.id));
@@ -104,7 +107,7 @@ fn behind(case: &Case, notes: &mut Notes, replica: &Member) {
     let evidence = format!(
         "INFO replication of {}: offset {} behind, last acknowledgement {} s ago",
         node.addr,
-        bytes(lacks as f64),
+        bytes(lacks),
         line.ack_age_s
     );
     if let Some(severity) = notes.grade(&LAG, late) {
@@ -112,7 +115,7 @@ fn behind(case: &Case, notes: &mut Notes, replica: &Member) {
             &LAG,
             severity,
             subject.clone(),
-            format!("is {} behind its master {}", span(late), node.addr),
+            format!("is {} behind its master {}", seconds(late), node.addr),
             evidence.clone(),
             look.clone(),
         );
@@ -134,7 +137,7 @@ fn behind(case: &Case, notes: &mut Notes, replica: &Member) {
             subject,
             format!(
                 "lacks {}, {share:.0} % of its master's backlog",
-                bytes(lacks as f64)
+                bytes(lacks)
             ),
             evidence,
             look,
@@ -145,15 +148,9 @@ fn behind(case: &Case, notes: &mut Notes, replica: &Member) {
 fn full_syncs(case: &Case, notes: &mut Notes, master: &Asked) {
     let facts = master.facts;
     let grown = |name| facts.growth(name).unwrap_or(0);
-    let (syncs, cuts) = (
-        grown("sync_full"),
-        grown("client_output_buffer_limit_disconnections"),
-    );
+    let (syncs, cuts) = (grown("sync_full"), grown(CUT_OFF));
     let total = |name| facts.info.number(name).unwrap_or(0);
-    let (all, all_cuts) = (
-        total("sync_full"),
-        total("client_output_buffer_limit_disconnections"),
-    );
+    let (all, all_cuts) = (total("sync_full"), total(CUT_OFF));
     let hours = total("uptime_in_seconds") as f64 / 3600.0;
     let replicas = master
         .member
@@ -162,12 +159,20 @@ fn full_syncs(case: &Case, notes: &mut Notes, master: &Asked) {
     // Since the start: many more copies than replicas, cut off as often, and still going on.
     let often = all > 3 * replicas.max(1) && all_cuts >= 3 && all as f64 / hours.max(1.0) >= 3.0;
     if now || often {
+        let cut_off = match facts.info.number(CUT_OFF) {
+            Some(_) => format!("; {CUT_OFF} +{cuts}, {all_cuts}"),
+            None => String::new(),
+        };
         notes.find_at(
             &LOOP,
-            if now { Severity::Critical } else { Severity::Warning },
+            if now {
+                Severity::Critical
+            } else {
+                Severity::Warning
+            },
             master.subject(),
             "starts full copies to its replicas again and again",
-            format!("INFO stats: sync_full +{syncs} in the sample, {all} since the start; client_output_buffer_limit_disconnections +{cuts}, {all_cuts}"),
+            format!("INFO stats: sync_full +{syncs} in the sample, {all} since the start{cut_off}"),
             case.cli(&master.report.addr, "config get client-output-buffer-limit"),
         );
     }
@@ -184,7 +189,7 @@ fn backlog(case: &Case, notes: &mut Notes, master: &Asked) {
             master.subject(),
             format!(
                 "refused to continue {} where it broke off",
-                count(refused as usize, "replica")
+                counted(refused as usize, "replica")
             ),
             format!("INFO stats: sync_partial_err +{refused} in the sample"),
             case.cli(&master.report.addr, "config get repl-backlog-size"),
@@ -205,11 +210,11 @@ fn backlog(case: &Case, notes: &mut Notes, master: &Asked) {
             &BACKLOG,
             severity,
             master.subject(),
-            format!("its backlog holds {} of writes", span(holds)),
+            format!("its backlog holds {} of writes", seconds(holds)),
             format!(
                 "repl_backlog_size {}, written {} a second",
-                bytes(size as f64),
-                bytes(rate)
+                bytes(size),
+                bytes(rate as u64)
             ),
             case.cli(
                 &master.report.addr,

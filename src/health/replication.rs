@@ -1,10 +1,11 @@
 //! Rules about replication: do the replicas follow, and could they take over. How far behind they
 //! are is asked in `progress`.
 
+use crate::model::words::{bytes, seconds};
 use crate::model::{Member, Probe, Role, Severity, Subject};
 
 use super::Rule;
-use super::case::{Asked, Case, bytes, span};
+use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, above};
 use super::lag;
 use super::notes::Notes;
@@ -118,7 +119,7 @@ fn link(case: &Case, notes: &mut Notes, replica: &Asked) {
     if info.get("master_sync_in_progress") == Some("1") || due.is_some() {
         let left = info
             .number("master_sync_left_bytes")
-            .map(|left| format!(", {} left", bytes(left as f64)))
+            .map(|left| format!(", {} left", bytes(left)))
             .unwrap_or_default();
         notes.find(
             &SYNCING,
@@ -139,7 +140,7 @@ fn link(case: &Case, notes: &mut Notes, replica: &Asked) {
         return;
     };
     let long = if since.is_some() {
-        format!("for {}", span(down))
+        format!("for {}", seconds(down))
     } else {
         "and never stood since the start".to_owned()
     };
@@ -249,7 +250,7 @@ fn settings(case: &Case, notes: &mut Notes, replica: &Asked) {
             if limit == 0 {
                 "none".to_owned()
             } else {
-                bytes(limit as f64)
+                bytes(limit)
             }
         };
         notes.find(

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::words::{counted, listed};
 use crate::model::{Member, NodeReport, Severity, Silence, SlotSet, Subject};
 
-use super::case::{Case, count, listed};
+use super::case::Case;
 use super::code::CodeDoc;
 use super::notes::Notes;
 use super::{Profile, Rule};
@@ -177,7 +178,7 @@ fn replicas(case: &Case, notes: &mut Notes) {
             format!(
                 "{} has {}, {} has {least}",
                 case.name(&rich.id),
-                count(*most, "replica"),
+                counted(*most, "replica"),
                 case.name(&poor.id)
             ),
             "CLUSTER NODES: replicas of each master",
@@ -204,7 +205,7 @@ fn quorum(case: &Case, notes: &mut Notes) {
         case.cluster(),
         format!(
             "only {} with slots: after the loss of one no replica can be elected",
-            count(voters, "master")
+            counted(voters, "master")
         ),
         "CLUSTER NODES: masters that own slots",
         "spread the slots over at least three masters",
@@ -229,7 +230,7 @@ fn one_host(case: &Case, notes: &mut Notes, hosts: &Sites) {
         },
         case.cluster(),
         format!("all nodes are on one host, {host}: its loss is the loss of the cluster"),
-        format!("{} at {host}", count(members.len(), "node")),
+        format!("{} at {host}", counted(members.len(), "node")),
         "for more than development spread the nodes over at least three hosts",
     );
 }
@@ -282,7 +283,7 @@ fn losses(
         if !slots.is_empty() {
             parts.push(format!(
                 "{} would have no fit replica",
-                count(slots.len(), "slot")
+                counted(slots.len(), "slot")
             ));
         }
         notes.find(

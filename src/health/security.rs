@@ -1,9 +1,10 @@
 //! Rules about who gets in and who can listen.
 
+use crate::model::words::listed;
 use crate::model::{Probe, Severity};
 
 use super::Rule;
-use super::case::{Asked, Case, listed};
+use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, below};
 use super::notes::Notes;
 

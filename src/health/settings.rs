@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::words::listed;
 use crate::model::{Probe, Role, Severity};
 
 use super::Rule;
-use super::case::{Asked, Case, listed};
+use super::case::{Asked, Case};
 use super::code::CodeDoc;
 use super::notes::Notes;
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::words::{counted, listed};
 use crate::model::{Member, NodeId, Probe, Role, SLOT_COUNT, Severity, Slot, SlotSet};
 
 use super::Rule;
-use super::case::{Case, count};
+use super::case::Case;
 use super::code::{CodeDoc, Unit, above};
 use super::notes::Notes;
 
@@ -165,7 +166,7 @@ fn disowned_by(case: &Case, notes: &mut Notes, owner: &NodeId, slots: &SlotSet) 
         case.cluster(),
         format!(
             "others have {name} for the owner of {}, but not {name} itself",
-            count(slots.len(), "slot")
+            counted(slots.len(), "slot")
         ),
         format!("CLUSTER NODES: its own line lacks {}", clipped(slots)),
         format!("if {name} is the rightful owner, for each slot: {take}"),
@@ -257,7 +258,7 @@ fn failed(case: &Case, notes: &mut Notes) {
 
 fn how_down(member: &Member) -> String {
     if member.failed_by > 0 {
-        format!("{} flag it fail", count(member.failed_by, "node"))
+        format!("{} flag it fail", counted(member.failed_by, "node"))
     } else {
         "it does not answer".to_owned()
     }
@@ -358,7 +359,7 @@ fn two_owners(case: &Case, notes: &mut Notes) {
             notes.find(
                 &TWO_OWNERS,
                 case.cluster(),
-                format!("{} and {} both claim {}", case.name(&a.id), case.name(&b.id), count(both.len(), "slot")),
+                format!("{} and {} both claim {}", case.name(&a.id), case.name(&b.id), counted(both.len(), "slot")),
                 format!(
                     "own lines in CLUSTER NODES: {} with epoch {}, {} with epoch {}, slots {}; {} wins",
                     case.name(&winner.id), winner.epoch, case.name(&loser.id), loser.epoch, clipped(&both), case.name(&winner.id),
@@ -480,5 +481,5 @@ pub fn clipped(slots: &SlotSet) -> String {
             format!("{first}-{last}")
         }
     };
-    super::case::listed(ranges.iter().map(text), 8)
+    listed(ranges.iter().map(text), 8)
 }

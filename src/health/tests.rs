@@ -16,7 +16,11 @@ fn options(profile: Profile) -> Options {
 }
 
 fn judged(cluster: Cluster) -> Verdict {
-    judge(&cluster.survey(), &Options::default())
+    judge_survey(&cluster.survey(), &Options::default())
+}
+
+fn judge_survey(survey: &Survey, options: &Options) -> Verdict {
+    judge(survey, &Topology::of(survey), options)
 }
 
 fn found<'a>(verdict: &'a Verdict, code: &str) -> Vec<&'a Finding> {
@@ -40,7 +44,7 @@ fn a_sound_cluster_has_no_finding_and_nothing_skipped() {
         Profile::Durable,
         Profile::Queue,
     ] {
-        let verdict = judge(&sound().survey(), &options(profile));
+        let verdict = judge_survey(&sound().survey(), &options(profile));
         assert_eq!(verdict, Verdict::default(), "{profile}");
     }
 }
@@ -48,7 +52,7 @@ fn a_sound_cluster_has_no_finding_and_nothing_skipped() {
 #[test]
 fn every_fault_gives_its_code_as_grave_as_it_is() {
     for (code, severity, options, cluster) in faults() {
-        let verdict = judge(&cluster.survey(), &options);
+        let verdict = judge_survey(&cluster.survey(), &options);
         let found = found(&verdict, code);
         assert!(
             !found.is_empty(),
@@ -70,7 +74,7 @@ fn every_code_has_a_fault_that_gives_it() {
 #[test]
 fn findings_are_whole_sentences_with_evidence_and_a_next_step() {
     for (code, _, options, cluster) in faults() {
-        for finding in judge(&cluster.survey(), &options).findings {
+        for finding in judge_survey(&cluster.survey(), &options).findings {
             assert!(explain(&finding.code).is_some(), "{}", finding.code);
             assert!(
                 !finding.summary.ends_with('.'),
@@ -87,7 +91,8 @@ fn findings_are_whole_sentences_with_evidence_and_a_next_step() {
 fn a_rule_gives_only_the_codes_of_its_group() {
     for (_, _, options, cluster) in faults() {
         let survey = cluster.survey();
-        let case = Case::new(&survey, &options);
+        let topology = Topology::of(&survey);
+        let case = Case::new(&survey, &topology, &options);
         for rule in RULES {
             let mut notes = Notes::new(&options);
             (rule.judge)(&case, &mut notes);
@@ -197,7 +202,7 @@ fn a_full_cache_that_evicts_is_no_warning_but_a_filling_one_is() {
     let evicting = sound().info(0, &format!("{full}evicted_keys:5\n"));
     let verdict = judged(evicting.clone());
     assert_eq!(found(&verdict, "memory.high")[0].severity, Severity::Info);
-    let verdict = judge(&evicting.survey(), &options(Profile::Session));
+    let verdict = judge_survey(&evicting.survey(), &options(Profile::Session));
     assert_eq!(
         found(&verdict, "memory.high")[0].severity,
         Severity::Critical
@@ -292,7 +297,8 @@ fn what_the_user_switched_off_is_neither_found_nor_skipped() {
         .thresholds
         .set_severity("shard.no_replica", Some(Severity::Info))
         .unwrap();
-    let verdict = judge(&sound().silent(4, Silence::Refused).survey(), &options);
+    let dead = sound().silent(4, Silence::Closed);
+    let verdict = judge_survey(&dead.survey(), &options);
     assert!(found(&verdict, "node.down").is_empty());
     assert_eq!(Health::of(&verdict.findings), Health::Ok);
 }
@@ -334,7 +340,7 @@ fn a_distribution_that_backports_gives_one_warning() {
 #[test]
 fn an_empty_survey_and_one_of_silence_do_no_harm() {
     assert_eq!(
-        judge(&Survey::default(), &Options::default()),
+        judge_survey(&Survey::default(), &Options::default()),
         Verdict::default()
     );
     let silent = (0..6).fold(sound(), |c, n| c.silent(n, Silence::Timeout));
@@ -372,6 +378,58 @@ fn a_dead_master_is_told_once_each_by_node_and_slots() {
     assert!(down.evidence.contains("none of the 5 nodes"));
     let next = &found(&verdict, "slots.failed")[0].next;
     assert!(next.contains("-h 10.0.0.5 -p 7000 cluster failover force"));
+}
+
+#[test]
+fn a_node_that_lives_for_its_peers_is_not_told_dead() {
+    for silence in [
+        Silence::Refused,
+        Silence::Unreachable,
+        Silence::NoConnection,
+    ] {
+        let verdict = judged(sound().silent(1, silence));
+        assert_eq!(codes_of(&verdict), ["address.unreachable"], "{silence}");
+        let [found] = &verdict.findings[..] else {
+            panic!("{verdict:?}");
+        };
+        assert_eq!(found.severity, Severity::Critical);
+        assert!(found.evidence.contains("of 5 other nodes"), "{found:?}");
+        assert!(
+            found.next.contains("--node-map 10.0.0.2:7000="),
+            "{found:?}"
+        );
+    }
+    let all_but_one = (1..6).fold(sound(), |c, n| c.silent(n, Silence::NoConnection));
+    let verdict = judged(all_but_one);
+    let critical = |finding: &&Finding| finding.severity == Severity::Critical;
+    assert_eq!(verdict.findings.iter().filter(critical).count(), 1);
+    assert_eq!(verdict.findings[0].code, "address.unreachable");
+    assert!(verdict.findings[0].summary.starts_with("5 nodes: "));
+}
+
+#[test]
+fn one_peer_that_misses_it_is_enough_to_call_a_node_down() {
+    type Miss = fn(&mut crate::model::Peer);
+    let misses: [Miss; 5] = [
+        |peer| peer.is_linked = false,
+        |peer| peer.ping_sent_ms = 7,
+        |peer| peer.flags.suspected = true,
+        |peer| peer.flags.failed = true,
+        |peer| peer.flags.noaddr = true,
+    ];
+    for (n, miss) in misses.into_iter().enumerate() {
+        let verdict = judged(sound().silent(4, Silence::Refused).line(0, 4, miss));
+        assert!(!found(&verdict, "node.down").is_empty(), "{n}: {verdict:?}");
+        assert!(found(&verdict, "address.unreachable").is_empty(), "{n}");
+    }
+    // Whoever takes the connection and says nothing hangs, whatever its peers have noticed.
+    let hung = judged(sound().silent(4, Silence::Timeout));
+    assert!(!found(&hung, "node.down").is_empty());
+    // Nobody but the silent node itself could say.
+    let stranger = sound()
+        .silent(0, Silence::Refused)
+        .with(|survey| survey.nodes.truncate(1));
+    assert!(!found(&judged(stranger), "node.down").is_empty());
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::words::listed;
 use crate::model::{Severity, Subject, Vendor, Version};
 
 use super::Rule;
 use super::advisories::{Advisories, Advisory, Needs, Reach, Standing, day};
-use super::case::{Asked, Case, listed};
+use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, below};
 use super::notes::Notes;
 

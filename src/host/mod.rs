@@ -3,13 +3,17 @@
 //! `ops` asks for a cluster's nodes here and joins them itself; this room knows engines, containers,
 //! processes and files, never slots. Containers made at once ([`docker`]), or by a compose file
 //! later, are read from one [`ClusterSpec`]; servers as plain processes of this machine are
-//! [`process`].
+//! [`process`]. What a drill breaks and puts back again is [`drill`], and what is broken at the moment
+//! stands in the [`journal`].
 
 pub mod compose;
 pub mod context;
 pub mod docker;
+pub mod drill;
+pub mod journal;
 mod node_conf;
 pub mod process;
+pub mod scratch;
 mod spec;
 mod tarball;
 

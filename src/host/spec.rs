@@ -91,6 +91,8 @@ impl Labels {
     pub const PORT: &'static str = "io.goodcache.port";
     /// The node's zone; on its container.
     pub const ZONE: &'static str = "io.goodcache.zone";
+    /// The id of a container; on the network that it has for itself while a drill keeps its peers away.
+    pub const DRILL: &'static str = "io.goodcache.drill";
     /// `create` or `compose`.
     pub const MADE_BY: &'static str = "io.goodcache.made-by";
 }

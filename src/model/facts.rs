@@ -27,7 +27,7 @@ pub struct Facts {
     pub later: Option<Info>,
     /// Milliseconds between the two samples, by this machine's clock.
     pub sample_ms: u64,
-    /// CONFIG GET *, names in lower case. The values of secrets (`requirepass`, `masterauth`,
+    /// CONFIG GET, names in lower case. The values of secrets (`requirepass`, `masterauth`,
     /// `tls-key-file-pass`...) are `(set)` or empty.
     pub config: BTreeMap<String, String>,
     /// ACL users, without their password hashes.

@@ -5,26 +5,38 @@
 //! than refused.
 
 mod consent;
+mod drill;
 mod event;
 mod facts;
+mod fault;
 mod finding;
 mod info;
 mod node;
 mod placement;
+mod secret;
+mod settings;
 mod slot;
 mod survey;
 mod topology;
 mod view;
+pub mod words;
 
 pub use consent::Consent;
+pub use drill::{
+    Account, Act, Budgets, Change, Conditions, Deed, DrilledNode, DrilledShard, LoadShape, Op,
+    Outcome, Recording, Resync, Round, Second, Sighting, Trace, Victim,
+};
 pub use event::{Event, Events};
 pub use facts::{AclUser, Dialled, Facts, NotRead, OpenSlot, Probe, Reply, SlowEntry, Stall};
+pub use fault::Fault;
 pub use finding::{Finding, Health, Severity, Skipped, Subject};
 pub use info::{Info, ReplicaLine, Vendor, Version};
 pub use node::{Announced, NodeAddr, NodeId, ParseAddrError, ParseNodeIdError};
 pub use placement::{
     Host, Layout, LayoutError, Losses, Placement, PlacementError, Site, even_slots, losses, place,
 };
+pub use secret::Secret;
+pub use settings::SETTINGS;
 pub use slot::{SLOT_COUNT, Slot, SlotSet};
 pub use survey::{Answer, NodeReport, Silence, Survey};
 pub use topology::{Member, Role, Shard, Topology};

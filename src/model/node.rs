@@ -130,10 +130,17 @@ impl FromStr for NodeAddr {
             return Err(fail("the host is missing"));
         }
         if trimmed.starts_with('[') || host.contains(':') {
-            host.split('%')
-                .next()
-                .and_then(|ip| ip.parse::<std::net::Ipv6Addr>().ok())
-                .ok_or_else(|| fail("what stands before the port is no IPv6 address"))?;
+            let (ip, zone) = match host.split_once('%') {
+                Some((ip, zone)) => (ip, Some(zone)),
+                None => (host, None),
+            };
+            if ip.parse::<std::net::Ipv6Addr>().is_err() {
+                return Err(fail("what stands before the port is no IPv6 address"));
+            }
+            let is_odd = |c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c);
+            if zone.is_some_and(|zone| zone.is_empty() || zone.contains(is_odd)) {
+                return Err(fail("what stands behind the '%' is no interface"));
+            }
         } else if host
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || "/@,[]".contains(c))
@@ -212,6 +219,7 @@ mod tests {
             ("::1:7001", "::1", 7001),
             ("redis-1.shop.example:6379", "redis-1.shop.example", 6379),
             (" localhost:1 ", "localhost", 1),
+            ("[fe80::1%eth0.2]:7001", "fe80::1%eth0.2", 7001),
         ] {
             let addr: NodeAddr = text.parse().unwrap();
             assert_eq!((addr.host.as_str(), addr.port), (host, port), "{text}");
@@ -231,6 +239,8 @@ mod tests {
             ("[::1", "after '['"),
             ("[nonsense]:1", "no IPv6 address"),
             ("a:b:1", "no IPv6 address"),
+            ("fe80::1%:1", "no interface"),
+            ("fe80::1%a]:2]:1", "no interface"),
             ("", "the port is missing"),
         ] {
             let error = text.parse::<NodeAddr>().unwrap_err().to_string();

@@ -6,14 +6,15 @@
 
 use std::fmt;
 
-use crc::{CRC_16_XMODEM, Crc};
+use crc::{CRC_16_XMODEM, Crc, Table};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How many slots a cluster has.
 pub const SLOT_COUNT: u16 = 16_384;
 
 const LAST: u16 = SLOT_COUNT - 1;
-const CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
+/// A table of sixteen: digests of a whole cluster ask for the slot of every key.
+const CRC: &Crc<u16, Table<16>> = &Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
 
 /// One hash slot, 0 to 16,383.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

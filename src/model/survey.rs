@@ -64,8 +64,10 @@ pub enum Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Silence {
-    /// Nothing within the deadline: hung, frozen, or packets dropped.
+    /// It took the connection and answered nothing within the deadline: hung or frozen.
     Timeout,
+    /// No connection came about within the deadline: packets are dropped, or the host is gone.
+    NoConnection,
     /// The connection was refused: nothing listens there.
     Refused,
     /// No route, or a name that does not resolve.
@@ -94,8 +96,9 @@ impl Silence {
     /// What to try next.
     pub fn hint(self) -> &'static str {
         match self {
-            Silence::Timeout => {
-                "see whether the process hangs or a firewall drops packets; --deadline waits longer"
+            Silence::Timeout => "see whether the process hangs; --deadline waits longer",
+            Silence::NoConnection => {
+                "see whether the host is up and a firewall drops packets; --deadline waits longer"
             }
             Silence::Refused => "start the server, or give the address that it listens on",
             Silence::Unreachable => "check the name, the route and the firewall",
@@ -161,6 +164,7 @@ impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Silence::Timeout => "timeout",
+            Silence::NoConnection => "no connection",
             Silence::Refused => "refused",
             Silence::Unreachable => "unreachable",
             Silence::Closed => "closed",

@@ -82,12 +82,17 @@ pub fn in_short(report: &Report) -> String {
     let row = &report.cluster;
     let state = row.state.as_deref().unwrap_or("?");
     let cluster = format!(
-        "{} of {} answer, {} of 16384 slots served, {}, {}, state {state}",
+        "{} of {} {}, {} of 16384 slots served, {}, {}, state {state}",
         row.nodes_answering,
-        counted(row.nodes_known, "node"),
+        human::counted(row.nodes_known, "node"),
+        if row.nodes_known == 1 {
+            "answers"
+        } else {
+            "answer"
+        },
         row.slots_served,
-        counted(row.masters, "master"),
-        counted(row.replicas, "replica"),
+        human::counted(row.masters, "master"),
+        human::counted(row.replicas, "replica"),
     );
     let grave: Vec<String> = [
         (Severity::Critical, "critical"),
@@ -111,10 +116,6 @@ pub fn in_short(report: &Report) -> String {
         true => cluster,
         false => format!("{}; {cluster}", grave.join(", ")),
     }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 fn totals(row: &ClusterRow) -> Vec<(String, Cell)> {

@@ -1,76 +1,21 @@
 //! Numbers as people read and write them.
 //!
-//! Out: three digits and a unit, so that columns stay narrow and nobody counts zeros. In: a
-//! duration or size must carry its unit, since a bare `30` means seconds to one and milliseconds to
-//! the next.
+//! Out: in the words of the model, and what only tables need besides. In: a duration or size must
+//! carry its unit, since a bare `30` means seconds to one and milliseconds to the next.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-/// `512 B`, `12.3 MiB`, `1.20 GiB`.
-pub fn bytes(count: u64) -> String {
-    if count < 1024 {
-        return format!("{count} B");
-    }
-    let mut value = count as f64 / 1024.0;
-    let mut units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].into_iter();
-    let mut unit = units.next().unwrap_or_default();
-    // 1023.6 KiB would be printed as 1024 KiB.
-    while value >= 1023.5 {
-        let Some(next) = units.next() else { break };
-        value /= 1024.0;
-        unit = next;
-    }
-    format!("{} {unit}", three_digits(value))
-}
-
-/// `38 us`, `1.24 ms`, `850 ms`, `1.24 s`, `2m 05s`, `3h 12m`, `12d 4h`.
-pub fn duration(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    if seconds < 0.000_999_5 {
-        return format!("{:.0} us", seconds * 1e6);
-    }
-    if seconds < 0.999_5 {
-        return format!("{} ms", three_digits(seconds * 1e3));
-    }
-    if seconds < 99.95 {
-        return format!("{} s", three_digits(seconds));
-    }
-    let whole = seconds.round() as u64;
-    let (days, hours, minutes) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60);
-    match (days, hours) {
-        (0, 0) => format!("{minutes}m {:02}s", whole % 60),
-        (0, _) => format!("{hours}h {minutes:02}m"),
-        _ => format!("{days}d {hours}h"),
-    }
-}
+use crate::model::words::three_digits;
+pub use crate::model::words::{bytes, count, counted, duration, plural, seconds, timestamp};
 
 /// A duration in microseconds.
 pub fn micros(us: u64) -> String {
     duration(Duration::from_micros(us))
 }
 
-/// A duration in seconds, as servers report lag; what is no time at all is `?`.
-pub fn seconds(s: f64) -> String {
-    Duration::try_from_secs_f64(s).map_or_else(|_| "?".to_owned(), duration)
-}
-
-/// `780,000`. Four digits and more are grouped.
-pub fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// A count with its noun: `1 node`, `6 nodes`.
-pub fn plural(number: usize, one: &str, many: &str) -> String {
-    let noun = if number == 1 { one } else { many };
-    format!("{} {noun}", count(number as u64))
+/// A duration in milliseconds; what is no time at all is `?`.
+pub fn millis(ms: f64) -> String {
+    seconds(ms / 1e3)
 }
 
 /// A number a second, without the unit: `0`, `0.4`, `12`, `1,200`.
@@ -89,24 +34,6 @@ pub fn percent(percent: f64) -> String {
         0.0 => "0%".to_owned(),
         p if p > 0.0 && p < 0.01 => "<0.01%".to_owned(),
         p => format!("{}%", three_digits(p)),
-    }
-}
-
-/// RFC 3339, UTC, with milliseconds, from ms since the epoch; `?` past the year 9999.
-pub fn timestamp(ms: u64) -> String {
-    const END_OF_9999: u64 = 253_402_300_799_999;
-    if ms > END_OF_9999 {
-        return "?".to_owned();
-    }
-    let time: SystemTime = UNIX_EPOCH + Duration::from_millis(ms);
-    humantime::format_rfc3339_millis(time).to_string()
-}
-
-fn three_digits(value: f64) -> String {
-    match value {
-        v if v < 9.995 => format!("{v:.2}"),
-        v if v < 99.95 => format!("{v:.1}"),
-        v => format!("{v:.0}"),
     }
 }
 
@@ -211,44 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_whatever_the_size() {
-        for (count, text) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.00 KiB"),
-            (12_897_484, "12.3 MiB"),
-            (1_048_575, "1.00 MiB"),
-            (1_047_552, "1023 KiB"),
-            (u64::MAX, "16.0 EiB"),
-        ] {
-            assert_eq!(bytes(count), text);
-        }
-        for (us, text) in [
-            (0, "0 us"),
-            (38, "38 us"),
-            (999, "999 us"),
-            (1_240, "1.24 ms"),
-            (850_000, "850 ms"),
-            (999_900, "1.00 s"),
-            (1_240_000, "1.24 s"),
-            (125_000_000, "2m 05s"),
-            (11_520_000_000, "3h 12m"),
-            (1_051_200_000_000, "12d 4h"),
-        ] {
-            assert_eq!(micros(us), text);
-        }
-    }
-
-    #[test]
-    fn counts_rates_percents_and_times() {
-        for (n, text) in [
-            (0, "0"),
-            (999, "999"),
-            (16_384, "16,384"),
-            (780_000, "780,000"),
-        ] {
-            assert_eq!(count(n), text);
-        }
+    fn rates_percents_and_times() {
         for (r, text) in [
             (0.0, "0"),
             (0.42, "0.4"),
@@ -269,7 +159,9 @@ mod tests {
         }
         assert_eq!(timestamp(1_795_384_800_042), "2026-11-22T22:00:00.042Z");
         assert_eq!(timestamp(u64::MAX), "?");
-        assert_eq!(seconds(-1.0), "?");
+        assert_eq!(micros(1_240), "1.24 ms");
+        assert_eq!(millis(2_413.4), "2.41 s");
+        assert_eq!(millis(f64::NAN), "?");
     }
 
     #[test]

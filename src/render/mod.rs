@@ -10,8 +10,12 @@
 //! | `explain` | what a finding's code means |
 //! | `check`, `changes` | a check's report, and what changed since another, as documents |
 //! | `topology`, `finding` | the tables and findings that several reports share |
+//! | `failover` | a drill's report as a document, and for CI |
+//! | `backup` | what is done with snapshots, a file for each report |
+//! | `page` | a drill's report and recording as one HTML page with pictures |
 //! | `nagios`, `prometheus`, `junit` | a check's report for other programs |
 
+pub mod backup;
 pub mod create;
 pub mod doc;
 pub mod explain;
@@ -25,19 +29,30 @@ pub mod topology;
 mod changes;
 mod check;
 mod columns;
+mod drill_plan;
+mod failover;
 mod junit;
 mod nagios;
+mod page;
 mod plain;
 mod prometheus;
 
 pub use changes::{changes, line as change_line};
 pub use check::{Detail, check, in_short};
 pub use doc::Doc;
+pub use drill_plan::drill_plan;
+pub use failover::{drill_junit, failover};
 pub use junit::junit;
 pub use nagios::nagios;
+pub use page::drill_page;
+pub use plain::wrap;
 pub use prometheus::prometheus;
 pub use terminal::Look;
 
+#[cfg(test)]
+mod drill_samples;
+#[cfg(test)]
+mod drill_tests;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

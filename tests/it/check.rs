@@ -3,8 +3,10 @@
 
 mod answers;
 mod commands;
+mod epochs;
 mod faults;
 mod nodes;
+mod stopped;
 mod traffic;
 
 use serde_json::Value;

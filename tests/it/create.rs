@@ -256,6 +256,57 @@ fn small_clusters_are_made_only_when_asked_for() {
 }
 
 #[test]
+fn one_server_is_counted_and_told_what_it_is_too_few_for() {
+    let server = Server::start();
+    let told = goodcache(&["create", "shop", "--nodes", &server.addr(), "--yes"])
+        .run()
+        .expect(5);
+    for words in [
+        "shop: 1 node is too few for a master with a replica: 2 are needed",
+        "seen: 1 node was given",
+        "--replicas 0 --allow-small",
+    ] {
+        let text = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(words), "{words}: {}", told.stdout);
+    }
+}
+
+#[test]
+fn a_cluster_among_the_servers_is_told_as_such_and_left_alone() {
+    let fleet = Fleet::start(8);
+    let addrs = fleet.addrs();
+    let home = Home::new();
+    let first = addrs[..6].join(",");
+    home.goodcache(&["create", "old", "--nodes", &first, "--yes"])
+        .run()
+        .expect(0);
+    let before = writes(&fleet);
+    let outcome = create(&home, &fleet, &[]).expect(5);
+    let json = outcome.json();
+    let faults = json["report"]["faults"].as_array().unwrap();
+    assert_eq!(faults.len(), 1, "{json:#}");
+    assert_eq!(faults[0]["code"], "preflight.cluster_stands");
+    let summary = faults[0]["summary"].as_str().unwrap();
+    let inside = format!(
+        "these 6 nodes are already a cluster: {}; ",
+        addrs[..6].join(", ")
+    );
+    assert!(summary.starts_with(&inside), "{summary}");
+    let beside = format!(
+        "2 other nodes ({}) are not part of it",
+        addrs[6..].join(", ")
+    );
+    assert!(summary.ends_with(&beside), "{summary}");
+    let next = faults[0]["next"].as_str().unwrap();
+    let check = format!("goodcache check {}", addrs[0]);
+    assert!(
+        next.contains(&check) && next.contains("redis-cli --cluster add-node"),
+        "{next}"
+    );
+    assert_eq!(writes(&fleet), before);
+}
+
+#[test]
 fn a_dry_run_shows_the_plan_and_changes_nothing() {
     let fleet = Fleet::start(6);
     let home = Home::new();

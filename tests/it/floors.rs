@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms by floor, from the ground up.
-const FLOORS: [&[&str]; 5] = [
-    &["model", "rdb"],
+/// The rooms by floor, from the ground up. `rdb` knows of `model` what a slot is, and nothing else.
+const FLOORS: [&[&str]; 6] = [
+    &["model"],
+    &["rdb"],
     &["cluster", "host", "archive", "health"],
     &["ops"],
     &["render"],
@@ -14,9 +15,10 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// Who may name which outside crate: beginnings of paths under `src/`.
-const FENCES: [(&str, &[&str]); 6] = [
+const FENCES: [(&str, &[&str]); 7] = [
     ("redis", &["cluster/"]),
     ("bollard", &["host/docker"]),
+    ("object_store", &["archive/"]),
     ("comfy_table", &["render/terminal"]),
     ("indicatif", &["cli/progress"]),
     ("clap", &["cli/"]),
@@ -60,6 +62,7 @@ fn a_wrong_arrow_is_seen() {
         ("cli/check.rs", "use ::redis::Client;"),
         ("ops/tune.rs", "pub use serde_yaml as yaml;"),
         ("health/mod.rs", "fn f(_: redis::Value) {}"),
+        ("ops/backup.rs", "use object_store::path::Path;"),
         ("nowhere/mod.rs", "fn f() {}"),
         (
             "model/slot.rs",

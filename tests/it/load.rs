@@ -1,7 +1,7 @@
 //! The GoodBooks load does what it says: the same from the same seed, every kind, every key.
 
 #[path = "../../benches/goodbooks/mod.rs"]
-mod goodbooks;
+pub mod goodbooks;
 
 use goodbooks::{Books, Kind, Load, fill};
 

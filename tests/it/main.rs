@@ -2,16 +2,24 @@
 //! servers, the floors, the documents. One binary, so that it links once.
 //!
 //! A test whose name holds `matrix` is run by `make matrix` over every server version that could be
-//! had; one whose name or module holds `docker` needs a Docker Engine.
+//! had; one whose name or module holds `docker` needs a Docker Engine,
+//! and one whose name holds `s3` an S3-compatible server (`tests/tools.sh s3`).
 
+mod archive;
+mod backup;
+mod capture;
 mod check;
 mod core;
 mod core_tls;
 mod create;
 mod docker;
+mod failover;
 mod floors;
+mod host_drills;
 mod hostile;
 mod load;
+mod rdb;
+mod replication;
 mod servers;
 mod support;
 mod usage;

@@ -10,7 +10,14 @@ use std::{env, fs};
 use crate::support::{Fleet, Home, Outcome, Spec, free_ports, goodcache, until};
 
 const SECRET: &str = "pl4nted-s3cret";
-const COMMANDS: [&str; 4] = ["create", "check", "destroy", "generate"];
+const COMMANDS: [&str; 6] = [
+    "create",
+    "check",
+    "failover-test",
+    "backup",
+    "destroy",
+    "generate",
+];
 
 /// Refused with that code, for that reason, and without a word on stdout.
 #[track_caller]
@@ -591,7 +598,8 @@ fn completions_and_man_pages_are_written_and_the_kept_ones_are_not_stale() {
         .run()
         .expect(0)
         .stdout;
-    assert_eq!(told.lines().count(), 1 + COMMANDS.len(), "{told}");
+    // The subcommands of backup have theirs as well.
+    assert_eq!(told.lines().count(), 1 + COMMANDS.len() + 8, "{told}");
     for command in COMMANDS {
         let page =
             fs::read_to_string(home.path().join(format!("m/goodcache-{command}.1"))).unwrap();
@@ -600,6 +608,28 @@ fn completions_and_man_pages_are_written_and_the_kept_ones_are_not_stale() {
     home.file("occupied", "");
     let failed = home.goodcache(&["generate", "man", "occupied"]).run();
     assert_refused(failed, 1, &["occupied"]);
+}
+
+/// Loaded into a shell and asked as the Tab key asks.
+#[test]
+fn bash_completes_commands_options_and_values() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("completions/goodcache.bash");
+    let ask = r#"source "$0" && COMP_WORDS=("$@") && COMP_CWORD=$(($# - 1)) &&
+        _goodcache goodcache "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}" &&
+        echo "${COMPREPLY[*]}""#;
+    let home = Home::new();
+    for (typed, offered) in [
+        ("goodcache che", "check"),
+        ("goodcache check --expl", "--explain"),
+        ("goodcache --tls --cluster shop check --wat", "--watch"),
+        ("goodcache check -o j", "json junit"),
+        ("goodcache create --require-tolerate z", "zone"),
+    ] {
+        let mut args = vec!["-c", ask, script.to_str().unwrap()];
+        args.extend(typed.split(' '));
+        let outcome = home.program("bash", &args).run().expect(0);
+        assert_eq!(outcome.stdout.trim_end(), offered, "{typed}");
+    }
 }
 
 #[test]
@@ -622,4 +652,25 @@ fn every_command_line_of_the_readme_is_one_that_goodcache_reads() {
         read += 1;
     }
     assert!(read >= 20, "only {read} command lines");
+}
+
+/// What CI runs as `make drill`, on free ports, is what the README tells people to run.
+#[test]
+fn the_ci_step_of_the_readme_is_what_ci_runs() {
+    let read = |path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let script = read("tests/ci-drill.sh").replace("\"$port\"", "7101");
+    let run: Vec<&str> = script
+        .lines()
+        .filter_map(|line| line.strip_prefix("run "))
+        .collect();
+    let readme = read("README.md");
+    let (_, step) = readme.split_once("**A CI step**").unwrap();
+    let told: Vec<&str> = step
+        .lines()
+        .skip_while(|line| *line != "```sh")
+        .skip(1)
+        .take_while(|line| *line != "```")
+        .collect();
+    assert_eq!(told, run);
+    assert!(read(".ci/run").contains("drill") && read("Makefile").contains("tests/ci-drill.sh"));
 }

@@ -8,7 +8,7 @@ use crate::cli::options::Format;
 use crate::cli::screen::Screen;
 use crate::model::Finding;
 use crate::ops::create::{Plan, Refusal, Report, Standing};
-use crate::render::{self, Doc, Look};
+use crate::render::{self, Doc};
 
 /// Codes of faults that kept create from looking, rather than made it refuse.
 const BLIND: [&str; 8] = [
@@ -39,12 +39,12 @@ impl Answer<'_> {
     /// The plan is shown beside a question.
     pub(super) fn show_plan(&self, plan: &Plan) {
         let doc = render::create::plan(self.name, plan, self.screen.is_verbose());
-        self.talk(&doc);
+        self.screen.talk(&doc);
     }
 
     /// Warnings are told on the way.
     pub(super) fn warnings(&self, findings: &[Finding]) {
-        self.talk(&render::create::warnings(findings));
+        self.screen.talk(&render::create::warnings(findings));
     }
 
     /// All faults at once.
@@ -82,14 +82,5 @@ impl Answer<'_> {
             .answer(&text)
             .context("could not write the answer to stdout")?;
         Ok(())
-    }
-
-    fn talk(&self, doc: &Doc) {
-        let look = Look {
-            width: self.screen.width(),
-            colour: self.screen.is_talk_coloured(),
-        };
-        self.screen
-            .say(render::terminal::text(doc, look).trim_end());
     }
 }

@@ -3,7 +3,7 @@
 
 mod answer;
 mod compose;
-mod provision;
+pub(super) mod provision;
 mod remember;
 mod written;
 
@@ -15,11 +15,9 @@ use super::screen::{Asked, Screen};
 use super::settings::{CreateSettings, Layers, Settings, Source};
 use super::signal::{Ended, unless_signalled_again, until_signal};
 use super::stopped;
-use crate::cluster::Access;
+use crate::cluster::{Access, SyncDelay};
 use crate::model::{Consent, Finding, Losses, Severity, Silence};
-use crate::ops::create::{
-    self, Candidate, Joining, Options, Origin, Plan, Refusal, Standing, SyncDelay,
-};
+use crate::ops::create::{self, Candidate, Joining, Options, Origin, Plan, Refusal, Standing};
 use answer::Answer;
 use provision::Provision;
 pub(in crate::cli) use provision::{docker_failure, process_failure};
@@ -217,6 +215,7 @@ impl Running<'_> {
         let replicas = usize::from(self.create.replicas.value);
         let masters = self.create.masters.value.map(usize::from);
         Ok(Options {
+            name: self.name().to_owned(),
             masters: masters.unwrap_or(origins.len() / (1 + replicas)),
             replicas,
             allow_small: self.create.allow_small.value,

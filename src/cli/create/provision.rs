@@ -74,6 +74,7 @@ impl Provision {
         };
         let sites: Vec<Site> = addrs.iter().map(site).collect();
         let options = Options {
+            name: running.name().to_owned(),
             masters: shape.masters.into(),
             replicas: shape.replicas.into(),
             allow_small: running.create.allow_small.value,
@@ -278,6 +279,7 @@ pub(super) fn shape(running: &Running<'_>) -> Shape {
         replicas: running.create.replicas.value,
         base_port: running.create.base_port.value,
         bind: running.create.bind.value,
+        node_timeout_ms: u64::try_from(running.create.node_timeout.value.as_millis()).ok(),
     }
 }
 
@@ -346,7 +348,8 @@ pub(super) fn local_spec(running: &Running<'_>) -> Result<LocalSpec, Failure> {
     })
 }
 
-fn server(given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+/// The server program: the one that was named, else the first in PATH.
+pub(in crate::cli) fn server(given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
     if let Some(given) = given {
         return Ok(given.clone());
     }

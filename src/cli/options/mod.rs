@@ -3,9 +3,11 @@
 //! What is read here is only what was typed. `cli/settings.rs` lays the environment, the settings
 //! file and the saved profile under it; below `cli` nobody knows clap.
 
+pub mod backup;
 pub mod check;
 pub mod create;
 pub mod destroy;
+pub mod failover;
 pub mod generate;
 mod refused;
 mod shared;
@@ -17,7 +19,8 @@ use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use refused::refuse_password_flags;
 pub use shared::{Color, Connection, DockerMap, Format, Shared};
 
-const ABOUT: &str = "Create Redis and Valkey Clusters and prove them healthy";
+const ABOUT: &str =
+    "Create Redis and Valkey Clusters, prove them healthy, and prove that they survive failure";
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -73,6 +76,10 @@ pub enum Command {
     Create(Box<create::Args>),
     /// Ask every node by every path and tell whether the cluster is healthy
     Check(Box<check::Args>),
+    /// Break the cluster on purpose, measure the outage, count lost writes, and put it back
+    FailoverTest(Box<failover::Args>),
+    /// Take a snapshot of the whole cluster, and keep, prove, prune and copy those that were taken
+    Backup(Box<backup::Args>),
     /// Take away a cluster that create made
     Destroy(destroy::Args),
     /// Write shell completions or man pages
@@ -90,6 +97,9 @@ pub fn command() -> clap::Command {
     Cli::command()
         .mut_subcommand("destroy", without_connection)
         .mut_subcommand("generate", without_connection)
+        .mut_subcommand("backup", |backup| {
+            backup.mut_subcommands(without_connection_but_cluster)
+        })
 }
 
 /// Whether a monitoring system runs this check and reads its exit code as plugins mean it. Asked of the
@@ -116,9 +126,22 @@ pub fn is_plugin(arguments: &[OsString], variable: Option<String>) -> bool {
 /// Subcommands that talk to no server accept the connection's flags, since a script may put them
 /// before any subcommand, but do not show them.
 fn without_connection(command: clap::Command) -> clap::Command {
+    without(command, |_| true)
+}
+
+/// The same, but whose snapshots are meant may be said.
+fn without_connection_but_cluster(command: clap::Command) -> clap::Command {
+    without(command, |flag| flag.get_id() != "cluster")
+}
+
+fn without(command: clap::Command, is_hidden: fn(&clap::Arg) -> bool) -> clap::Command {
     let shown = Connection::augment_args(clap::Command::new("connection"));
-    let hidden = shown.get_arguments().map(|flag| flag.clone().hide(true));
-    command.args(hidden.collect::<Vec<_>>())
+    let hidden = shown.get_arguments().filter(|flag| is_hidden(flag));
+    command.args(
+        hidden
+            .map(|flag| flag.clone().hide(true))
+            .collect::<Vec<_>>(),
+    )
 }
 
 #[cfg(test)]
@@ -153,6 +176,17 @@ mod tests {
             "goodcache --tls --node-map a:1=b:2 --node-map c:1=d:2 check",
             "goodcache destroy shop --confirm shop",
             "goodcache generate completions completions",
+            "goodcache backup",
+            "goodcache backup shop --repo /b",
+            "goodcache backup --repo /b list shop",
+            "goodcache backup list --repo /b -o json",
+            "goodcache backup show",
+            "goodcache backup verify latest --read-data",
+            "goodcache backup prune --keep-last 3 --keep-within 30d --dry-run",
+            "goodcache backup copy --all --to /c",
+            "goodcache backup diff 2026 latest --keys",
+            "goodcache backup export latest --to /d --shard 1",
+            "goodcache backup import a.rdb b --cluster shop",
         ] {
             assert!(read(line).is_ok(), "{line}: {}", read(line).unwrap_err());
         }
@@ -173,6 +207,14 @@ mod tests {
             "goodcache destroy ../shop",
             "goodcache create --docker --masters 0",
             "goodcache check -v -q",
+            "goodcache backup -o nagios",
+            "goodcache backup copy --to /c",
+            "goodcache backup copy latest --all --to /c",
+            "goodcache backup copy latest",
+            "goodcache backup prune --keep-last -1",
+            "goodcache backup prune --keep-within 30",
+            "goodcache backup export latest --to /d --shard 0",
+            "goodcache backup import --cluster shop",
         ] {
             assert_eq!(read(line).unwrap_err().exit_code(), 2, "{line}");
         }
@@ -196,7 +238,10 @@ mod tests {
 
     #[test]
     fn every_command_shows_examples_and_exit_codes() {
-        for mut sub in command().get_subcommands().cloned() {
+        let command = command();
+        let backup = command.find_subcommand("backup").unwrap();
+        let all = command.get_subcommands().chain(backup.get_subcommands());
+        for mut sub in all.cloned() {
             let help = sub.render_long_help().to_string();
             let examples = help
                 .lines()
@@ -204,6 +249,9 @@ mod tests {
                 .count();
             assert!(examples >= 3, "{}: {examples} examples", sub.get_name());
             assert!(help.contains("Exit codes:"), "{}", sub.get_name());
+            let is_wide = |line: &&str| line.chars().count() > 100;
+            let wide = help.lines().find(is_wide);
+            assert_eq!(wide, None, "{}", sub.get_name());
         }
     }
 }

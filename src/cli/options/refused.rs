@@ -13,14 +13,24 @@ pub fn refuse_password_flags(arguments: &[OsString]) -> Result<(), Failure> {
         .map(|argument| argument.to_string_lossy())
         .take_while(|argument| argument != "--");
     for argument in typed {
+        if argument.split('=').next() == Some("--passphrase") {
+            return Err(refusal("--passphrase").next(
+                "give the passphrase by --passphrase-file FILE ('-' is stdin) or in GOODCACHE_PASSPHRASE",
+            ));
+        }
         if let Some(flag) = password_flag(&argument) {
-            return Err(Failure::usage(format!(
-                "{flag} is refused: what stands in a command line is shown by ps and kept in the shell's history"
-            ))
-            .next("give the password by --password-file FILE ('-' is stdin) or in GOODCACHE_PASSWORD"));
+            return Err(refusal(flag).next(
+                "give the password by --password-file FILE ('-' is stdin) or in GOODCACHE_PASSWORD",
+            ));
         }
     }
     Ok(())
+}
+
+fn refusal(flag: &str) -> Failure {
+    Failure::usage(format!(
+        "{flag} is refused: what stands in a command line is shown by ps and kept in the shell's history"
+    ))
 }
 
 fn password_flag(argument: &str) -> Option<&'static str> {
@@ -48,6 +58,9 @@ mod tests {
             ("goodcache --pass s3cret check", true),
             ("goodcache check -a s3cret", true),
             ("goodcache check -as3cret", true),
+            ("goodcache backup --passphrase s3cret", true),
+            ("goodcache backup --passphrase=s3cret list", true),
+            ("goodcache backup --passphrase-file f", false),
             ("goodcache check --password-file f", false),
             ("goodcache check --against f", false),
             ("goodcache create --allow-small", false),

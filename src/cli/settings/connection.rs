@@ -112,6 +112,16 @@ impl Settings {
         }
     }
 
+    /// What the cluster is called: its name, else the first address that was given.
+    pub fn called(&self) -> String {
+        let first = || self.nodes.value.first().map(ToString::to_string);
+        self.cluster
+            .value
+            .clone()
+            .or_else(first)
+            .unwrap_or_default()
+    }
+
     /// An error that says how to name a cluster, when none is.
     pub fn require_nodes(&self) -> Result<(), Failure> {
         if !self.nodes.value.is_empty() {
@@ -308,7 +318,8 @@ fn deadline(layers: &Layers, shared: &Shared) -> Result<Setting<Duration>, Failu
         .or_default(DEADLINE))
 }
 
-fn color(layers: &Layers, shared: &Shared) -> Result<Setting<Color>, Failure> {
+/// When to colour.
+pub fn color(layers: &Layers, shared: &Shared) -> Result<Setting<Color>, Failure> {
     Ok(First::argument(shared.color, "--color")
         .variable(&layers.environment, "GOODCACHE_COLOR", values::choice)?
         .variable(&layers.environment, "NO_COLOR", |_| Ok(Color::Never))?

@@ -7,7 +7,9 @@ use crate::cli::environment::Environment;
 use crate::cli::exit::Exit;
 use crate::cli::options::{self, Command};
 use crate::cli::profile::{Made, Profile, Profiles};
-use crate::cli::settings::{CheckSettings, CreateSettings, Origin, Surroundings, Watch};
+use crate::cli::settings::{
+    CheckSettings, CreateSettings, FailoverTest, Origin, Surroundings, Watch,
+};
 
 const FILE: &str = "default: shop
 clusters:
@@ -76,6 +78,7 @@ impl Place {
         let target = match &cli.command {
             Command::Check(args) => CheckSettings::target(args),
             Command::Create(args) => CreateSettings::target(args),
+            Command::FailoverTest(args) => FailoverTest::target(args),
             _ => unreachable!(),
         };
         let around = Surroundings {
@@ -354,6 +357,66 @@ fn a_word_that_names_no_cluster_is_a_host_and_that_is_said() {
         .unwrap();
     assert_eq!(first(&settings).0, "shpo:6379");
     assert!(settings.notices[0].contains("did you mean 'shop'"));
+}
+
+#[test]
+fn a_cluster_that_is_to_be_broken_is_meant_plainly() {
+    let two = || Place::new(None).saved("lab").saved("shop");
+    for (place, line, parts) in [
+        (
+            two(),
+            "goodcache failover-test shpo",
+            &["named 'shpo'", "'shop'? known are: shop, lab", "shpo:6379"][..],
+        ),
+        (
+            two(),
+            "goodcache failover-test zzzzzz --heal",
+            &["known are: lab, shop"],
+        ),
+        (
+            Place::new(None),
+            "goodcache failover-test shop",
+            &["named 'shop'", "goodcache create"],
+        ),
+        (
+            two(),
+            "goodcache failover-test",
+            &[
+                "which cluster?",
+                "lab, shop",
+                "next: name it: goodcache failover-test shop",
+            ],
+        ),
+    ] {
+        let failure = place.settings(line).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage, "{line}");
+        for part in parts {
+            assert!(failure.text().contains(part), "{line}: {}", failure.text());
+        }
+    }
+    for (place, line, nodes) in [
+        (two(), "goodcache failover-test lab", "127.0.0.1:7001"),
+        (two(), "goodcache failover-test localhost", "localhost:6379"),
+        (two(), "goodcache failover-test lab:6379", "lab:6379"),
+        (two(), "goodcache failover-test --from f", "127.0.0.1:7001"),
+        (
+            Place::new(None).saved("made"),
+            "goodcache failover-test",
+            "127.0.0.1:7001",
+        ),
+        (
+            Place::new(Some(FILE)).saved("made"),
+            "goodcache failover-test",
+            "10.0.0.1:7001",
+        ),
+        (
+            two().with("GOODCACHE_CLUSTER", "lab"),
+            "goodcache failover-test",
+            "127.0.0.1:7001",
+        ),
+    ] {
+        assert_eq!(first(&place.settings(line).unwrap()).0, nodes, "{line}");
+    }
 }
 
 #[test]

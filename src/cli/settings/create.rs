@@ -79,6 +79,7 @@ impl CreateSettings {
             words: args.nodes.clone(),
             new_name: args.name.clone(),
             is_new: true,
+            ..Target::default()
         }
     }
 
@@ -151,6 +152,12 @@ impl CreateSettings {
             node_timeout: First::argument(args.node_timeout, "--node-timeout")
                 .variable(environment, "GOODCACHE_NODE_TIMEOUT", values::span)?
                 .section(layers, "create.node_timeout", wish.node_timeout)
+                .profile(
+                    layers,
+                    shape
+                        .and_then(|shape| shape.node_timeout_ms)
+                        .map(Duration::from_millis),
+                )
                 .or_default(Duration::from_secs(5)),
             require_tolerate: First::argument(args.require_tolerate, "--require-tolerate")
                 .variable(environment, "GOODCACHE_REQUIRE_TOLERATE", values::choice)?

@@ -40,6 +40,8 @@ pub struct Target {
     /// Whether a cluster is to be made: nothing needs to be known of it, and what was made last is
     /// another one.
     pub is_new: bool,
+    /// Whether it is going to be broken: then only what was plainly meant will do.
+    pub is_at_risk: bool,
 }
 
 /// All layers, and the cluster that is meant.
@@ -78,7 +80,7 @@ impl Layers {
         };
         let word = match target.is_new {
             true => layers.read_addresses(&target.words).map(|()| None)?,
-            false => layers.sort_words(&target.words)?,
+            false => layers.sort_words(target)?,
         };
         layers.name = layers.pick_name(shared, target, word)?;
         if let (Some(name), Some(profiles)) = (&layers.name, &layers.profiles) {
@@ -112,8 +114,8 @@ impl Layers {
     }
 
     /// Reads the words: a known name, or addresses.
-    fn sort_words(&mut self, words: &[String]) -> Result<Option<String>, Failure> {
-        let known = self.known_names();
+    fn sort_words(&mut self, target: &Target) -> Result<Option<String>, Failure> {
+        let (words, known) = (&target.words, self.known_names());
         if let Some(name) = words.iter().find(|word| known.contains(word)) {
             return match words.len() {
                 1 => Ok(Some(name.clone())),
@@ -126,6 +128,9 @@ impl Layers {
         let bare = words
             .iter()
             .filter(|word| values::cluster_name(word).is_ok() && *word != "localhost");
+        if let Some(word) = bare.clone().next().filter(|_| target.is_at_risk) {
+            return Err(no_such_name(word, &known));
+        }
         self.notices
             .extend(bare.map(|word| taken_as_host(word, &known)));
         Ok(None)
@@ -158,6 +163,9 @@ impl Layers {
         let named = named.found();
         if let Some(name) = named.as_ref().filter(|_| !target.is_new) {
             self.require_known(name)?;
+        }
+        if let Some(name) = named.as_ref().filter(|_| target.is_at_risk) {
+            self.require_meant(name)?;
         }
         Ok(named)
     }
@@ -225,6 +233,20 @@ impl Layers {
         Err(Failure::usage(what).next(step))
     }
 
+    /// That a cluster was made last says nothing of which of several is to be broken.
+    fn require_meant(&self, name: &Setting<String>) -> Result<(), Failure> {
+        let known = self.known_names();
+        if known.len() < 2 || !matches!(name.origin, Origin::Profile(_)) {
+            return Ok(());
+        }
+        let what = format!(
+            "which cluster? several are known, and failover-test breaks one: {}",
+            known.join(", ")
+        );
+        let step = format!("name it: goodcache failover-test {}", name.value);
+        Err(Failure::usage(what).next(step))
+    }
+
     pub(super) fn origin_in_section(&self, key: &str) -> Origin {
         match (&self.file, &self.name) {
             (Some(file), Some(name)) => {
@@ -257,6 +279,25 @@ fn taken_as_host(word: &str, known: &[String]) -> String {
         .map(|near| format!(" (did you mean '{near}'?)"))
         .unwrap_or_default();
     format!("no cluster is named '{word}'{near}; looking at the host {word}, port {DEFAULT_PORT}")
+}
+
+/// A cluster that is to be broken is named, or given by a whole address.
+fn no_such_name(word: &str, known: &[String]) -> Failure {
+    let failure = Failure::usage(format!("no cluster is named '{word}'"));
+    let mut names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let near = nearest(word, names.iter().copied());
+    names.sort_by_key(|name| Some(*name) != near);
+    let failure = match (near, names.is_empty()) {
+        (_, true) => failure.next("none was made here yet: goodcache create"),
+        (Some(near), _) => failure.next(format!(
+            "did you mean '{near}'? known are: {}",
+            names.join(", ")
+        )),
+        (None, _) => failure.next(format!("known are: {}", names.join(", "))),
+    };
+    failure.next(format!(
+        "if it is a host, give the port as well: {word}:{DEFAULT_PORT}"
+    ))
 }
 
 /// The file that was named, else the project's, else the user's own.

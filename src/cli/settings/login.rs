@@ -79,7 +79,7 @@ pub(super) fn password(
         None => None,
         Some(Source::Text(text)) => Some(Secret::new(text)),
         Some(Source::File(path)) => {
-            let (secret, notice) = password::from_file(&path).map_err(|error| {
+            let (secret, notice) = password::from_file(&path, "password").map_err(|error| {
                 Failure::new(Exit::Usage, error)
                     .next(format!("the file was named by {}", source.origin))
             })?;

@@ -4,16 +4,20 @@
 //! the saved profile, in this order, and has a default. The first that says something counts, and
 //! its origin is kept, so that `-v` can answer "why does it do that?".
 
+mod backup;
 mod check;
 mod connection;
 mod create;
+mod failover;
 mod layers;
 mod login;
 mod origin;
 mod tls;
 
+pub use backup::{RepositorySettings, target_passphrase};
 pub use check::{CheckSettings, Watch};
-pub use connection::Settings;
+pub use connection::{Settings, color};
 pub use create::{CreateSettings, Source};
+pub use failover::FailoverTest;
 pub use layers::{Layers, Surroundings, Target};
 pub use origin::{Origin, Row, Setting, rows_text};

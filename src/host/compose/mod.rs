@@ -6,12 +6,14 @@
 //! password is a file beside it, mounted as a secret: it is in no environment and no command line.
 
 mod script;
+mod sidecar;
 
 use serde::Serialize;
 use serde_yaml::{Mapping, Value};
 use sha2::{Digest, Sha256};
 
 use self::script::{escaped, join_script, start_script};
+pub use self::sidecar::{passphrase_file, sidecar};
 use super::node_conf;
 use super::spec::{ClusterSpec, MadeBy, NodeSpec};
 
@@ -281,14 +283,24 @@ fn published(spec: &ClusterSpec, node: &NodeSpec) -> String {
 mod tests {
     use super::*;
 
-    fn written(has_password: bool, is_tls: bool) -> String {
+    fn goodbooks(has_password: bool, is_tls: bool) -> (ClusterSpec, Options) {
         let spec = ClusterSpec::new("goodbooks", "redis:7-alpine", 6, 7001);
         let options = Options {
             replicas: 1,
             has_password,
             is_tls,
         };
+        (spec, options)
+    }
+
+    fn written(has_password: bool, is_tls: bool) -> String {
+        let (spec, options) = goodbooks(has_password, is_tls);
         compose(&spec, options).unwrap()
+    }
+
+    fn backed_up(has_password: bool, is_tls: bool) -> String {
+        let (spec, options) = goodbooks(has_password, is_tls);
+        sidecar(&spec, options).unwrap()
     }
 
     /// The files that come with the sources; written anew when `GOODCACHE_WRITE` is set.
@@ -297,6 +309,8 @@ mod tests {
         for (file, text) in [
             ("compose/goodbooks.yaml", written(false, false)),
             ("compose/goodbooks-tls.yaml", written(true, true)),
+            ("compose/goodbooks-backup.yaml", backed_up(false, false)),
+            ("compose/goodbooks-tls-backup.yaml", backed_up(true, true)),
         ] {
             if std::env::var_os("GOODCACHE_WRITE").is_some() {
                 std::fs::write(file, &text).unwrap();

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::slot::{SLOT_COUNT, SlotSet};
+use super::words::{counted, plural};
 use cost::Ground;
 
 pub use even::even_slots;
@@ -70,7 +71,9 @@ pub struct Losses {
 pub enum PlacementError {
     /// Too few nodes.
     #[error(
-        "{nodes} nodes are too few for {masters} masters with {replicas} replicas each ({needed} needed)"
+        "{} too few for {}: {needed} are needed",
+        plural(*nodes, "node is", "nodes are"),
+        shape(*masters, *replicas)
     )]
     TooFew {
         /// Nodes given.
@@ -93,13 +96,16 @@ pub enum PlacementError {
 /// Places `masters` masters and, on all other nodes, replicas (at least `replicas` each; spare
 /// nodes go one each to the first shards). Deterministic.
 pub fn place(sites: &[Site], masters: usize, replicas: usize) -> Result<Placement, PlacementError> {
-    if masters == 0 {
+    // Nodes that are too few for a single master are to be told that, and not to ask for one.
+    let least = replicas.saturating_add(1);
+    if masters == 0 && sites.len() >= least {
         return Err(PlacementError::NoMaster);
     }
+    let masters = masters.max(1);
     if masters > usize::from(SLOT_COUNT) {
         return Err(PlacementError::TooManyMasters(masters));
     }
-    let needed = masters.saturating_mul(replicas.saturating_add(1));
+    let needed = masters.saturating_mul(least);
     if sites.len() < needed {
         return Err(PlacementError::TooFew {
             nodes: sites.len(),
@@ -114,6 +120,21 @@ pub fn place(sites: &[Site], masters: usize, replicas: usize) -> Result<Placemen
         losses: losses(sites, &layout),
         layout,
     })
+}
+
+/// `3 masters with 1 replica each`, `a master with 2 replicas`, `3 masters`.
+fn shape(masters: usize, replicas: usize) -> String {
+    match (masters, replicas) {
+        (1, 0) => "a master".to_owned(),
+        (1, 1) => "a master with a replica".to_owned(),
+        (1, _) => format!("a master with {}", counted(replicas, "replica")),
+        (_, 0) => counted(masters, "master"),
+        _ => format!(
+            "{} with {} each",
+            counted(masters, "master"),
+            counted(replicas, "replica")
+        ),
+    }
 }
 
 #[cfg(test)]

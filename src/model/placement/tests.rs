@@ -109,7 +109,7 @@ fn what_cannot_be_placed_says_why() {
     let error = place(&sites("a b c d e"), 3, 1).unwrap_err().to_string();
     assert_eq!(
         error,
-        "5 nodes are too few for 3 masters with 1 replicas each (6 needed)"
+        "5 nodes are too few for 3 masters with 1 replica each: 6 are needed"
     );
     let many = vec![Site::default(); 16_385];
     assert_eq!(

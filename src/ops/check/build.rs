@@ -12,7 +12,7 @@ use crate::model::{
 /// Judges a survey.
 pub fn judge(survey: &Survey, options: &health::Options) -> Report {
     let topology = Topology::of(survey);
-    let verdict = health::judge(survey, options);
+    let verdict = health::judge(survey, &topology, options);
     let is_blind = survey.answered().next().is_none();
     Report {
         health: if is_blind {

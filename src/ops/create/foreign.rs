@@ -3,6 +3,7 @@
 
 use super::candidate::Candidate;
 use super::plan::finding;
+use crate::model::words::{counted, plural};
 use crate::model::{Finding, NodeAddr, NodeId, Placement, SlotSet, Subject};
 
 /// All that stands in the way of this plan: traces of another life, and other plans begun.
@@ -80,7 +81,7 @@ fn strangers(node: &Candidate, candidates: &[Candidate]) -> Option<String> {
     (!names.is_empty()).then(|| {
         format!(
             "knows {} that are not to be in this cluster ({shown}{more})",
-            count(names.len(), "node")
+            counted(names.len(), "node")
         )
     })
 }
@@ -106,12 +107,8 @@ fn functions(node: &Candidate) -> Option<String> {
     let libraries = node
         .functions
         .filter(|&n| n > 0 && node.known().next().is_none())?;
-    let word = if libraries == 1 {
-        "library"
-    } else {
-        "libraries"
-    };
-    Some(format!("holds {libraries} function {word}"))
+    let libraries = plural(libraries, "function library", "function libraries");
+    Some(format!("holds {libraries}"))
 }
 
 fn foreign_slots(node: &Candidate, wanted: &SlotSet) -> Option<String> {
@@ -140,14 +137,6 @@ fn role(node: &Candidate, part: &Part) -> Option<String> {
     ))
 }
 
-fn count(n: usize, what: &str) -> String {
-    if n == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{n} {what}s")
-    }
-}
-
 fn not_empty(node: &Candidate, reasons: &[String]) -> Finding {
     let known = node.known().count() + 1;
     let epoch = node.myself().map_or(0, |myself| myself.epoch);
@@ -157,9 +146,9 @@ fn not_empty(node: &Candidate, reasons: &[String]) -> Finding {
         format!("is not empty: {}", reasons.join("; ")),
         format!(
             "INFO keyspace: {}; CLUSTER NODES: {}, {}, epoch {epoch}",
-            count(usize::try_from(node.keys()).unwrap_or(usize::MAX), "key"),
-            count(known, "node"),
-            count(node.slots().len(), "slot"),
+            counted(usize::try_from(node.keys()).unwrap_or(usize::MAX), "key"),
+            counted(known, "node"),
+            counted(node.slots().len(), "slot"),
         ),
         &format!(
             "leave the node out; or, if a create was stopped here, give the same nodes in the same \

@@ -9,13 +9,13 @@ use futures_util::future::join_all;
 use super::candidate::Candidate;
 use super::causes::causes;
 use super::plan::Plan;
-use super::ready::{missing_for_use, missing_introductions};
 use super::report::Report;
 use super::standing::Standing;
 use super::step::Step;
-use super::sync_delay::SyncDelay;
 use super::verify::write_everywhere;
+use crate::cluster::SyncDelay;
 use crate::cluster::{Access, Ask, Command, Node, NodeError, Settled, Waited, settle};
+use crate::health::ready::{missing_for_use, missing_introductions};
 use crate::model::{Consent, Events, NodeAddr, NodeId, SlotSet, Survey};
 
 /// Nodes that have not met after so long will hardly meet; the likely cause is told then.

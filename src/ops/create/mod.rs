@@ -10,14 +10,13 @@ mod causes;
 mod draft;
 mod foreign;
 mod gather;
+mod inside;
 mod join;
 mod plan;
 mod preflight;
-mod ready;
 mod report;
 mod standing;
 mod step;
-mod sync_delay;
 mod verify;
 
 pub use candidate::{Candidate, Dialling, Door, Meeting, ReplicaLogin};
@@ -29,7 +28,6 @@ pub use preflight::preflight;
 pub use report::{Refusal, Report};
 pub use standing::Standing;
 pub use step::Step;
-pub use sync_delay::SyncDelay;
 
 #[cfg(test)]
 mod simulation;

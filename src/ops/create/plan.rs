@@ -10,8 +10,10 @@ use serde::Serialize;
 
 use super::candidate::Candidate;
 use super::foreign::contradictions;
+use super::inside::folded;
 use super::standing::{Standing, formed, keeps_to, standing};
 use super::step::Step;
+use crate::model::words::plural;
 use crate::model::{
     Finding, Layout, Losses, NodeAddr, Placement, Severity, Site, SlotSet, Subject, losses, place,
 };
@@ -23,6 +25,8 @@ const MESH_UP_TO: usize = 50;
 /// What is wanted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
+    /// What the cluster is to be called.
+    pub name: String,
     /// How many masters.
     pub masters: usize,
     /// How many replicas each, at least.
@@ -31,6 +35,13 @@ pub struct Options {
     pub allow_small: bool,
     /// Who is what, when the user wrote it down; indices into the candidates.
     pub layout: Option<WrittenLayout>,
+}
+
+impl Options {
+    /// The cluster to be, as the subject of what is wrong with its nodes together.
+    pub(super) fn subject(&self) -> Subject {
+        Subject::Cluster(self.name.clone())
+    }
 }
 
 /// A layout that the user wrote down.
@@ -80,11 +91,11 @@ pub fn plan(candidates: &[Candidate], options: &Options) -> Result<Plan, Vec<Fin
         if options.layout.is_none() || keeps_to(candidates, &layout, &wanted) {
             return Ok(already_so(candidates, &layout));
         }
-        return Err(vec![other_layout()]);
+        return Err(vec![other_layout(options)]);
     }
     let faults = contradictions(candidates, Some(&wanted));
     if !faults.is_empty() {
-        return Err(faults);
+        return Err(folded(faults, candidates, options));
     }
     let slots = wanted.slots.clone();
     Ok(Plan {
@@ -102,9 +113,13 @@ pub(super) fn wanted(
 ) -> Result<Placement, Box<Finding>> {
     let sites = sites(candidates);
     let fault = |code: &str, why: String, next: &str| {
-        let subject = Subject::Cluster("create".into());
-        let evidence = format!("{} nodes were given", candidates.len());
-        Box::new(finding(code, subject, why, evidence, next))
+        Box::new(finding(
+            code,
+            options.subject(),
+            why,
+            given(candidates),
+            next,
+        ))
     };
     match &options.layout {
         Some(written) => {
@@ -112,10 +127,19 @@ pub(super) fn wanted(
                 .map_err(|error| fault("preflight.layout", error.to_string(), "correct the layout"))
         }
         None => place(&sites, options.masters, options.replicas).map_err(|error| {
-            let next = "give more nodes, or ask for fewer masters or replicas";
+            let next = match options.masters {
+                // The number of masters came of the number of nodes, which is too few for any.
+                0 => "give more nodes, at least 6 for 3 masters with a replica each; or, for a single master to develop with, say --replicas 0 --allow-small",
+                _ => "give more nodes, or ask for fewer masters or replicas",
+            };
             fault("preflight.too_few", error.to_string(), next)
         }),
     }
+}
+
+/// How many nodes there were to plan with.
+pub(super) fn given(candidates: &[Candidate]) -> String {
+    plural(candidates.len(), "node was given", "nodes were given")
 }
 
 fn sites(candidates: &[Candidate]) -> Vec<Site> {
@@ -213,10 +237,10 @@ fn meetings(candidates: &[Candidate], steps: &mut Vec<Step>) -> Result<(), Box<F
     Ok(())
 }
 
-fn other_layout() -> Finding {
+fn other_layout(options: &Options) -> Finding {
     finding(
         "preflight.other_layout",
-        Subject::Cluster("create".into()),
+        options.subject(),
         "these nodes form a cluster already, but not in the layout that is written down".into(),
         "CLUSTER NODES of every node: all slots are owned, everybody knows everybody".into(),
         "correct the layout to what stands, or leave it out",

@@ -165,7 +165,7 @@ fn obey(servers: &mut [Server], step: &Step) {
     }
 }
 
-fn options(masters: usize, replicas: usize) -> Options {
+pub(super) fn options(masters: usize, replicas: usize) -> Options {
     Options {
         masters,
         replicas,
@@ -226,7 +226,7 @@ fn killed_anywhere_the_next_run_completes() {
     }
 }
 
-fn made(nodes: usize, options: &Options) -> Vec<Server> {
+pub(super) fn made(nodes: usize, options: &Options) -> Vec<Server> {
     let mut servers = fresh(nodes);
     let steps = plan(&probe(&servers), options).unwrap().steps;
     steps.iter().for_each(|step| obey(&mut servers, step));

@@ -140,7 +140,7 @@ fn foreign_keys(fleet: &Fleet) {
 }
 
 /// Pastes a finding's last next step into a shell, as its reader would.
-fn run_next(finding: &serde_json::Value) -> String {
+pub(super) fn run_next(finding: &serde_json::Value) -> String {
     let next = finding["next"].as_str().unwrap();
     let command = &next[next.find("redis-cli").unwrap()..];
     let out = std::process::Command::new("sh")
@@ -297,4 +297,18 @@ fn announced_elsewhere(fleet: &Fleet) {
         "{found:#}"
     );
     answer.expect_none("node.down");
+    // Whoever begins elsewhere has no other address to ask it at.
+    let answer = check(fleet, &[]);
+    let found = answer.expect("address.unreachable", "critical", "127.0.0.77");
+    let evidence = found["evidence"].as_str().unwrap();
+    assert!(evidence.contains("of 5 other nodes"), "{evidence}");
+    answer
+        .expect_none("node.down")
+        .expect_none("slots.failed")
+        .expect_critical(&["address.unreachable", "persistence.save_failed"]);
+    let map = format!("127.0.0.77:{port}=127.0.0.1:{port}");
+    let mapped = check(fleet, &["--node-map", &map]);
+    mapped
+        .expect_none("address.unreachable")
+        .expect_critical(&["persistence.save_failed"]);
 }

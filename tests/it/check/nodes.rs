@@ -33,9 +33,16 @@ fn a_frozen_node_is_told_at_once_and_after_the_failover() {
         "{next}"
     );
     assert_eq!(answer.report["cluster"]["slots_served"], 16_384 - 5461);
-    until("the replica took over", SOON, || {
-        replica.field(&["INFO", "replication"], "role").as_deref() == Some("master")
-            && sees(&fleet[5], &replica.id(), "master")
+    until("all know that the replica took over", SOON, || {
+        fleet.iter().skip(1).all(|node| {
+            let state = node.field(&["CLUSTER", "INFO"], "cluster_state");
+            let role = if node.id() == replica.id() {
+                "myself,master"
+            } else {
+                "master"
+            };
+            state.as_deref() == Some("ok") && sees(node, &replica.id(), role)
+        })
     });
     let answer = check(&fleet, SHORT);
     answer.expect_critical(&["node.down"]);
@@ -66,6 +73,61 @@ fn check_from(fleet: &Fleet, seed: usize, more: &[&str]) -> super::Answer {
     goodcache(&super::args(&fleet[seed].addr(), more))
         .run()
         .into()
+}
+
+/// The matrix brings other servers; in a run with one version alone there is nothing to be found.
+#[test]
+fn matrix_servers_of_two_versions_are_told_with_who_runs_which() {
+    let fleet = Fleet::start_with(3, |n| match n {
+        0 => Spec {
+            binary: "redis-server".into(),
+            ..Spec::default()
+        },
+        _ => Spec::default(),
+    });
+    fleet.join(3);
+    let field = |n: usize, name: &str| fleet[n].field(&["INFO", "server"], name);
+    let answer = check(&fleet, &[]);
+    if field(1, "valkey_version").is_some() {
+        let found = answer.expect("version.vendors", "critical", "");
+        let evidence = found["evidence"].as_str().unwrap();
+        for vendor in ["redis ", "valkey "] {
+            assert!(evidence.to_lowercase().contains(vendor), "{evidence}");
+        }
+        return;
+    }
+    let versions = [0, 1].map(|n| field(n, "redis_version").unwrap());
+    if versions[0] == versions[1] {
+        answer
+            .expect_none("version.mixed")
+            .expect_none("version.vendors");
+        return;
+    }
+    let found = answer.expect("version.mixed", "warning", "");
+    let evidence = found["evidence"].as_str().unwrap();
+    for version in versions {
+        assert!(evidence.contains(&version), "{evidence}");
+    }
+}
+
+#[test]
+fn a_node_that_announces_a_wrong_port_is_not_told_dead() {
+    // Its peers speak with it on the bus; only clients are sent to where nothing listens.
+    let fleet = Fleet::start_with(6, |n| match n {
+        3 => Spec::with_args(&["--cluster-announce-port", "9"]),
+        _ => Spec::default(),
+    });
+    fleet.join(3);
+    let answer = check(&fleet, &[]);
+    answer.expect_critical(&["address.unreachable"]);
+    let found = answer.expect("address.unreachable", "critical", "127.0.0.1:9");
+    let next = found["next"].as_str().unwrap();
+    assert!(next.contains("--node-map 127.0.0.1:9="), "{next}");
+    answer
+        .expect_none("node.down")
+        .expect_none("shard.no_replica");
+    let map = format!("127.0.0.1:9={}", fleet[3].addr());
+    check(&fleet, &["--node-map", &map]).expect_critical(&[]);
 }
 
 #[test]

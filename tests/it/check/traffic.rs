@@ -3,12 +3,22 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::{Answer, key_of, looking};
-use crate::support::{Fleet, Server};
+use crate::support::{Fleet, Server, until};
 
 /// Runs a check while a client works on.
 fn under_load(fleet: &Fleet, work: impl Fn(usize) + Sync) -> Answer {
+    sampled_under_load(fleet, "1s", work)
+}
+
+fn sampled_under_load(fleet: &Fleet, sample: &str, work: impl Fn(usize) + Sync) -> Answer {
+    loaded(work, || looking(fleet, &["--sample", sample]).run().into())
+}
+
+/// What a look finds while the load works.
+fn loaded(work: impl Fn(usize) + Sync, look: impl FnOnce() -> Answer) -> Answer {
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -19,10 +29,18 @@ fn under_load(fleet: &Fleet, work: impl Fn(usize) + Sync) -> Answer {
                 work(n);
             }
         });
-        let outcome = looking(fleet, &["--sample", "1s"]).run();
-        is_done.store(true, Ordering::Relaxed);
-        outcome.into()
+        let _end = AtLast(&is_done);
+        look()
     })
+}
+
+/// Says that it is over, also when the look panics: the load would never end.
+struct AtLast<'a>(&'a AtomicBool);
+
+impl Drop for AtLast<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A connection that a load may share.
@@ -81,10 +99,69 @@ fn rates_are_measured_while_clients_work() {
         // A crowd comes, is turned away in part, and leaves again, so that the check finds a place.
         let crowd: Vec<_> = (0..limit).map(|_| fleet[0].connect()).collect();
         drop(crowd);
-        thread::sleep(std::time::Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     });
     fleet[0].cli(&["CONFIG", "SET", "maxclients", "10000"]);
     crowded.expect("clients.rejected", "critical", &fleet[0].addr());
+}
+
+#[test]
+fn a_replica_that_is_cut_off_in_every_copy_is_a_loop() {
+    let fleet = Fleet::cluster(3, 1);
+    let (master, replica) = (&fleet[0], &fleet[3]);
+    let own = key_of(1);
+    let mut wire = master.connect().unwrap();
+    for n in 0..2000 {
+        wire.ask(&["SET", &format!("{{{own}}}{n}"), "v"]).unwrap();
+    }
+    // A copy takes most of a second, and what is written meanwhile is more than may wait.
+    for (name, value) in [
+        ("rdb-key-save-delay", "400"),
+        ("repl-backlog-size", "16384"),
+        ("client-output-buffer-limit", "replica 1mb 1mb 1"),
+    ] {
+        master.cli(&["CONFIG", "SET", name, value]);
+    }
+    let (key, value) = (format!("{{{own}}}0"), "v".repeat(64 * 1024));
+    let ask = asking(master);
+    // The replica comes back about once a second, is given a copy and is cut off in it.
+    let copies = || {
+        let count = master.field(&["INFO", "stats"], "sync_full");
+        count.unwrap().parse::<u64>().unwrap()
+    };
+    let before = copies();
+    let answer = loaded(
+        |_| ask(&["SET", &key, &value]),
+        || {
+            // What is written until it is back is more than the backlog holds, mostly.
+            until("it needs a copy", Duration::from_secs(60), || {
+                if copies() == before {
+                    master.cli(&["CLIENT", "KILL", "TYPE", "replica"]);
+                    thread::sleep(Duration::from_millis(1500));
+                }
+                copies() > before
+            });
+            looking(&fleet, &["--sample", "8s"]).run().into()
+        },
+    );
+    let found = answer.expect("replica.full_sync_loop", "critical", &master.addr());
+    let evidence = found["evidence"].as_str().unwrap();
+    assert!(evidence.contains("sync_full +"), "{evidence}");
+    let next = found["next"].as_str().unwrap();
+    assert!(next.contains("client-output-buffer-limit"), "{next}");
+    // With room enough the next copy comes through.
+    master.cli(&[
+        "CONFIG",
+        "SET",
+        "client-output-buffer-limit",
+        "replica 0 0 0",
+    ]);
+    master.cli(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
+    until("the replica is in sync", Duration::from_secs(30), || {
+        let link = replica.field(&["INFO", "replication"], "master_link_status");
+        link.as_deref() == Some("up")
+    });
+    super::check(&fleet, &["--sample", "1s"]).expect_none("replica.full_sync_loop");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use goodcache::host::compose::{Options, compose, password_file};
+use goodcache::host::compose::{Options, compose, passphrase_file, password_file, sidecar};
 use goodcache::host::docker::{Engine, find, launch, remove};
 use goodcache::model::Events;
 
@@ -156,4 +156,50 @@ fn a_compose_file_makes_a_cluster_over_tls() {
     );
     assert_eq!(said.trim(), "OK");
     docker_compose(&project, &file, &["down", "-v"]);
+}
+
+/// The whole of it: TLS, a password, a passphrase; snapshots follow each other until it is stopped.
+#[test]
+fn a_compose_file_takes_backups_beside_a_cluster() {
+    let project = Project::new("backup", 3);
+    let dir = tempfile::tempdir().unwrap();
+    write_certificates(&dir.path().join("tls"));
+    let options = Options {
+        has_password: true,
+        is_tls: true,
+        ..PLAIN
+    };
+    let file = compose_file(&project, options, dir.path());
+    // The test's image holds the C library; no other may be there.
+    let beside = sidecar(&project.spec, options).unwrap();
+    let beside = beside
+        .replace(
+            "${GOODCACHE_BACKUP_IMAGE:-debian:stable-slim}",
+            &project.spec.image,
+        )
+        .replace(
+            "${GOODCACHE_PROGRAM:-./goodcache}",
+            env!("CARGO_BIN_EXE_goodcache"),
+        )
+        .replace("${GOODCACHE_BACKUP_EVERY:-24h}", "1s");
+    let layer = dir.path().join("backup.yaml");
+    std::fs::write(&layer, beside).unwrap();
+    let secret = |name, words: &str| std::fs::write(dir.path().join(name), words).unwrap();
+    secret(password_file(project.name()), PASSWORD);
+    secret(passphrase_file(project.name()), "the passphrase\n");
+    let layers = ["-f", layer.to_str().unwrap()];
+    docker_compose(&project, &file, &[&layers[..], &["up", "-d"]].concat());
+    let container = format!("{}-backup", project.name());
+    eventually("snapshots follow each other", || {
+        let told = docker(&["logs", &container]);
+        match told.matches("TAKEN").count() {
+            0 | 1 => Err(told),
+            _ => Ok(()),
+        }
+    });
+    docker(&["stop", &container]);
+    let ended = docker(&["inspect", "-f", "{{.State.ExitCode}}", &container]);
+    assert_eq!(ended.trim(), "143");
+    docker_compose(&project, &file, &[&layers[..], &["down", "-v"]].concat());
+    assert_eq!(project.leftovers(), Vec::<String>::new());
 }

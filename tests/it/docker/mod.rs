@@ -3,6 +3,8 @@
 
 mod compose;
 mod create;
+mod drill;
+mod failover;
 mod launch;
 
 use std::net::TcpListener;

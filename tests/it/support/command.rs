@@ -127,6 +127,8 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// The most memory it had in use, in KiB, as seen a few milliseconds before its end.
     pub peak_kib: u64,
+    /// The time that it kept a core busy, as seen a few milliseconds before its end.
+    pub cpu: Duration,
     /// Whether it was killed because its time was over.
     pub is_overdue: bool,
 }
@@ -230,9 +232,10 @@ impl Running {
     /// Waits for its end, or kills it when its time is over.
     pub fn wait_or_kill(mut self) -> Outcome {
         let deadline = self.start + self.limit;
-        let (mut peak_kib, mut is_overdue) = (0, false);
+        let (mut peak_kib, mut cpu, mut is_overdue) = (0, Duration::ZERO, false);
         let status = loop {
             peak_kib = peak_memory(self.pid()).unwrap_or(peak_kib);
+            cpu = cpu_time(&self.pid().to_string()).unwrap_or(cpu);
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
@@ -250,6 +253,7 @@ impl Running {
             code: code.unwrap(),
             elapsed,
             peak_kib,
+            cpu,
             is_overdue,
         }
     }
@@ -262,6 +266,17 @@ fn peak_memory(pid: u32) -> Option<u64> {
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// User and system time of a process (`self` is this one) and of all its threads, in steps of 10 ms;
+/// `None` as with the memory.
+pub fn cpu_time(process: &str) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name stands in brackets, and may hold blanks and brackets itself.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let ticks = rest.split_ascii_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Some(Duration::from_millis(ticks * 10))
 }
 
 impl Drop for Running {

@@ -11,7 +11,9 @@
 pub mod command;
 pub mod fleet;
 pub mod resp;
+pub mod s3;
 pub mod server;
+pub mod terminal;
 pub mod tls;
 pub mod wait;
 
@@ -19,5 +21,6 @@ pub use command::{Goodcache, Home, Outcome, Running, goodcache};
 pub use fleet::Fleet;
 pub use resp::{Reply, Wire};
 pub use server::{Server, Spec, free_ports, signal};
+pub use terminal::Terminal;
 pub use tls::Certificates;
 pub use wait::{eventually, until};

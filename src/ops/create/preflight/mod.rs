@@ -13,15 +13,17 @@ use std::cmp::Reverse;
 
 use super::candidate::Candidate;
 use super::foreign::contradictions;
-use super::plan::{Options, finding, wanted};
+use super::inside::folded;
+use super::plan::{Options, finding, given, wanted};
 use super::standing::formed;
+use crate::model::words::counted;
 use crate::model::{Finding, NodeId, Placement, Severity, Subject};
 
 /// All faults of all candidates: the gravest first, then in the order of the candidates, what is
 /// about all of them last.
 pub fn preflight(candidates: &[Candidate], options: &Options) -> Vec<Finding> {
     let mut faults: Vec<Finding> = candidates.iter().flat_map(single::faults).collect();
-    faults.extend(together::faults(candidates));
+    faults.extend(together::faults(candidates, options));
     faults.extend(size(candidates, options));
     let place = |subject: &Subject| {
         candidates
@@ -46,12 +48,12 @@ fn warning(mut fault: Finding) -> Finding {
 fn size(candidates: &[Candidate], options: &Options) -> Vec<Finding> {
     match wanted(candidates, options) {
         Err(fault) => std::iter::once(*fault)
-            .chain(not_empty(candidates, None))
+            .chain(not_empty(candidates, options, None))
             .collect(),
         Ok(_) if formed(candidates, options).is_some() => few_masters(candidates, options),
         Ok(placement) => {
             let mut faults = few_masters(candidates, options);
-            faults.extend(not_empty(candidates, Some(&placement)));
+            faults.extend(not_empty(candidates, options, Some(&placement)));
             faults
         }
     }
@@ -67,19 +69,23 @@ fn few_masters(candidates: &[Candidate], options: &Options) -> Vec<Finding> {
     }
     vec![finding(
         "preflight.few_masters",
-        Subject::Cluster("create".into()),
+        options.subject(),
         format!(
-            "{masters} master{} cannot elect a new one when one dies: three are the least",
-            if masters == 1 { "" } else { "s" }
+            "{} cannot elect a new one when one dies: three are the least",
+            counted(masters, "master")
         ),
-        format!("{} nodes were given", candidates.len()),
+        given(candidates),
         "give more nodes, or say --allow-small for a cluster to develop with",
     )]
 }
 
 /// Of nodes that share an id nothing is said here: one of them is seen twice, or neither can be
 /// told from the other, and that is a fault already.
-fn not_empty(candidates: &[Candidate], placement: Option<&Placement>) -> Vec<Finding> {
+fn not_empty(
+    candidates: &[Candidate],
+    options: &Options,
+    placement: Option<&Placement>,
+) -> Vec<Finding> {
     let is_unique = |id: &NodeId| {
         candidates
             .iter()
@@ -94,7 +100,7 @@ fn not_empty(candidates: &[Candidate], placement: Option<&Placement>) -> Vec<Fin
         .collect();
     let mut faults = contradictions(candidates, placement);
     faults.retain(|fault| unique.contains(&fault.subject));
-    faults
+    folded(faults, candidates, options)
 }
 
 #[cfg(test)]

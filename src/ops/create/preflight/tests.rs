@@ -9,6 +9,7 @@ use crate::model::{Answer, Facts, NodeAddr, Silence};
 
 fn options() -> Options {
     Options {
+        name: "shop".into(),
         masters: 3,
         replicas: 1,
         ..Options::default()
@@ -213,6 +214,30 @@ fn small_clusters_need_a_word() {
         "preflight.few_masters"
     );
     assert_eq!(preflight(&candidates, &small(true)), []);
+}
+
+#[test]
+fn one_node_is_counted_and_told_what_it_is_too_few_for() {
+    let derived = Options {
+        masters: 0,
+        ..options()
+    };
+    let faults = preflight(&probe(&fresh(1)), &derived);
+    let [fault] = &faults[..] else {
+        panic!("{faults:#?}");
+    };
+    assert_eq!(fault.code, "preflight.too_few");
+    assert_eq!(fault.subject.name(), "shop");
+    assert_eq!(
+        fault.summary,
+        "1 node is too few for a master with a replica: 2 are needed"
+    );
+    assert_eq!(fault.evidence, "1 node was given");
+    assert!(
+        fault.next.contains("--replicas 0 --allow-small"),
+        "{}",
+        fault.next
+    );
 }
 
 #[test]

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::super::candidate::Candidate;
-use super::super::plan::finding;
+use super::super::plan::{Options, finding};
 use super::{node, warning};
 use crate::model::{Finding, NodeAddr, Subject};
 
 /// All that is wrong between these.
-pub(super) fn faults(candidates: &[Candidate]) -> Vec<Finding> {
+pub(super) fn faults(candidates: &[Candidate], options: &Options) -> Vec<Finding> {
     let mut faults = twins(candidates);
     faults.extend(loopback(candidates));
-    faults.extend(mixes(candidates));
+    faults.extend(mixes(candidates, options));
     faults
 }
 
@@ -134,7 +134,8 @@ fn loopback(candidates: &[Candidate]) -> Vec<Finding> {
 }
 
 /// What should be equal on all nodes.
-fn mixes(candidates: &[Candidate]) -> Vec<Finding> {
+fn mixes(candidates: &[Candidate], options: &Options) -> Vec<Finding> {
+    let subject = || options.subject();
     let setting = |name: &'static str| {
         move |node: &Candidate| {
             node.facts()?
@@ -153,6 +154,7 @@ fn mixes(candidates: &[Candidate]) -> Vec<Finding> {
             .map(|version| format!("{} {version}", info.vendor()))
     };
     let mixed_vendor = mix(
+        subject(),
         candidates,
         vendor,
         "preflight.mixed_vendors",
@@ -162,6 +164,7 @@ fn mixes(candidates: &[Candidate]) -> Vec<Finding> {
     let mixed_version = match mixed_vendor {
         Some(_) => None,
         None => mix(
+            subject(),
             candidates,
             version,
             "preflight.mixed_versions",
@@ -175,6 +178,7 @@ fn mixes(candidates: &[Candidate]) -> Vec<Finding> {
         .into_iter()
         .chain(mixed_version)
         .chain(mix(
+            subject(),
             candidates,
             setting("tls-cluster"),
             "preflight.tls_cluster_mixed",
@@ -182,6 +186,7 @@ fn mixes(candidates: &[Candidate]) -> Vec<Finding> {
             tls,
         ))
         .chain(mix(
+            subject(),
             candidates,
             setting("tls-replication"),
             "preflight.tls_replication_mixed",
@@ -190,6 +195,7 @@ fn mixes(candidates: &[Candidate]) -> Vec<Finding> {
         ))
         .chain(
             mix(
+                subject(),
                 candidates,
                 setting("cluster-node-timeout"),
                 "preflight.node_timeout_mixed",
@@ -202,6 +208,7 @@ fn mixes(candidates: &[Candidate]) -> Vec<Finding> {
 }
 
 fn mix(
+    subject: Subject,
     candidates: &[Candidate],
     value: impl Fn(&Candidate) -> Option<String>,
     code: &str,
@@ -221,7 +228,6 @@ fn mix(
         .iter()
         .map(|(value, nodes)| format!("{value}: {}", nodes.join(", ")))
         .collect();
-    let subject = Subject::Cluster("create".into());
     (nodes_with.len() > 1)
         .then(|| finding(code, subject, summary.into(), evidence.join("; "), next))
 }

@@ -4,6 +4,8 @@
 //! is silently ignored is worse than none. Passwords are not read from here, since such files are
 //! committed and copied; `password_file` names the file that holds one.
 
+mod yaml;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,10 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use super::exit::Failure;
 use super::nearest::nearest;
+use super::scenario::{Hooks, Limits};
 use super::seed::Seed;
 use super::values;
 use crate::cluster::TlsSettings;
 use crate::model::{NodeAddr, Severity};
+
+pub(super) use yaml::read_yaml;
+use yaml::unreadable;
 
 /// A settings file that was read.
 #[derive(Debug, Clone)]
@@ -33,10 +39,16 @@ pub struct ConfigFile {
 pub struct Config {
     /// The cluster that is meant when none is named.
     pub default: Option<String>,
+    /// Where snapshots are kept, of clusters that do not say it themselves.
+    pub repo: Option<String>,
+    /// The file whose first line is that repository's passphrase.
+    pub passphrase_file: Option<PathBuf>,
     /// Clusters by name.
     pub clusters: BTreeMap<String, Cluster>,
     /// How check judges.
     pub check: Check,
+    /// What drills may cost, where neither the command line nor the scenario says it.
+    pub failover_test: Limits,
 }
 
 /// One cluster.
@@ -66,6 +78,12 @@ pub struct Cluster {
     pub layout: Vec<LayoutShard>,
     /// What create is to make.
     pub create: Create,
+    /// Where its snapshots are kept.
+    pub repo: Option<String>,
+    /// The file whose first line is that repository's passphrase.
+    pub passphrase_file: Option<PathBuf>,
+    /// The user's own commands that break nodes and put them back, for drills.
+    pub hooks: Option<Hooks>,
 }
 
 /// TLS files and names.
@@ -203,7 +221,10 @@ impl Gravity {
     }
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+/// A duration with its unit.
+pub(super) fn duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)
         .map_err(|_| D::Error::custom("a duration is written with its unit, such as 5s"))?;
     values::duration(&text).map(Some).map_err(D::Error::custom)
@@ -212,20 +233,8 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
 impl ConfigFile {
     /// Reads a file. `codes` are the codes that a threshold may be set for.
     pub fn read(path: &Path, codes: &[&str]) -> Result<ConfigFile, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(format!("could not read {}: {error}", path.display()))
-        })?;
-        let fail =
-            |why: String| Failure::usage(format!("could not read {}: {why}", path.display()));
-        let config = if text.trim().is_empty() {
-            Config::default()
-        } else {
-            // Read as a plain value first: only so are the doubles in a map of names seen.
-            serde_yaml::from_str::<serde_yaml::Value>(&text)
-                .and_then(|_| serde_yaml::from_str(&text))
-                .map_err(|error| fail(explain(&error)))?
-        };
-        verify(&config, codes).map_err(fail)?;
+        let config: Config = read_yaml(path)?;
+        verify(&config, codes).map_err(|why| unreadable(path, &why))?;
         Ok(ConfigFile {
             path: path.to_path_buf(),
             config,
@@ -280,67 +289,6 @@ fn unknown<'a>(what: &str, word: &'a str, known: impl Iterator<Item = &'a str>) 
         Some(near) => format!("{what} '{word}', which is not known; did you mean '{near}'?"),
         None => format!("{what} '{word}', which is not known"),
     }
-}
-
-/// What the YAML reader says, in our words where it is about a key.
-fn explain(error: &serde_yaml::Error) -> String {
-    let text = error.to_string();
-    let Some((before, after)) = text.split_once("unknown field `") else {
-        return in_plain_words(&text);
-    };
-    let (key, rest) = after.split_once('`').unwrap_or((after, ""));
-    let place = error
-        .location()
-        .map(|at| format!("line {} column {}: ", at.line(), at.column()))
-        .unwrap_or_default();
-    let section = before.trim_end_matches([':', ' ']);
-    let key = match section {
-        "" => key.to_string(),
-        section => format!("{section}.{key}"),
-    };
-    let last = key.rsplit('.').next().unwrap_or(&key);
-    if ["password", "pass", "requirepass", "masterauth", "auth"].contains(&last) {
-        return format!(
-            "{place}'{key}' is refused, since settings files are committed and copied; \
-             write the password to a file of its own and name it in password_file"
-        );
-    }
-    // Every second piece between backquotes is the name of a key.
-    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-    match nearest(last, known.iter().copied()) {
-        Some(near) => format!("{place}unknown key '{key}'; did you mean '{near}'?"),
-        None => format!(
-            "{place}unknown key '{key}'; known here: {}",
-            known.join(", ")
-        ),
-    }
-}
-
-/// The reader's words for what it found and wanted, which are those of its language.
-const PLAIN: [(&str, &str); 11] = [
-    (
-        "expected struct Config",
-        "expected sections such as clusters and check",
-    ),
-    ("expected a map", "expected keys with values"),
-    ("expected struct ", "expected keys with values, as under "),
-    (
-        "expected a sequence",
-        "expected a list, such as [10.0.0.1:7001, 10.0.0.2:7001]",
-    ),
-    ("invalid type: sequence", "a list does not fit here"),
-    ("invalid type: map", "keys with values do not fit here"),
-    ("invalid type: unit value", "nothing is written here"),
-    ("invalid type: string ", "the text does not fit here: "),
-    ("invalid type: ", "this does not fit here: "),
-    ("unknown variant ", "unknown word "),
-    ("duplicate entry with key ", "written twice: "),
-];
-
-fn in_plain_words(text: &str) -> String {
-    PLAIN.iter().fold(text.to_string(), |text, (theirs, ours)| {
-        text.replace(theirs, ours)
-    })
 }
 
 #[cfg(test)]
@@ -448,7 +396,9 @@ check:
             ),
             (
                 "bananas: 1\n",
-                &["unknown key 'bananas'; known here: default, clusters, check"],
+                &[
+                    "unknown key 'bananas'; known here: default, repo, passphrase_file, clusters, check",
+                ],
             ),
             (
                 "clusters: {shop: {password: s3cret}}\n",

@@ -1,5 +1,5 @@
-//! The wait before a first sync (`repl-diskless-sync-delay`, 5 s by default) set to 0 while replicas
-//! join, and put back whatever happens.
+//! The wait before a full sync (`repl-diskless-sync-delay`, 5 s by default) set to 0 while replicas
+//! join or a backup is taken, and put back whatever happens.
 //!
 //! What was changed is written to a file before it is changed: after `kill -9` the next run puts it
 //! back. The setting is changed in memory only, so a restarted server has forgotten it anyway.
@@ -10,12 +10,14 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Access, Command, Node, NodeError};
+use super::access::Access;
+use super::error::NodeError;
+use super::node::{Command, Node, Reply};
 use crate::model::NodeAddr;
 
 const SETTING: &str = "repl-diskless-sync-delay";
 
-/// What must be put back. Cloning shares it, so that whoever drops a running create still can.
+/// What must be put back. Cloning shares it, so that whoever drops what runs still can.
 #[derive(Debug, Clone, Default)]
 pub struct SyncDelay {
     changed: Arc<Mutex<Vec<Changed>>>,
@@ -129,7 +131,7 @@ fn forgive_refusal(error: NodeError) -> Result<(), NodeError> {
 async fn read(access: &Access, addr: &NodeAddr) -> Result<Option<String>, NodeError> {
     let node = Node::connect(access, addr).await?;
     let reply = node.ask(&Command::words("CONFIG GET").arg(SETTING)).await?;
-    Ok(reply.list().get(1).and_then(crate::cluster::Reply::text))
+    Ok(reply.list().get(1).and_then(Reply::text))
 }
 
 async fn set(access: &Access, addr: &NodeAddr, value: &str) -> Result<(), NodeError> {

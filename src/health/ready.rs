@@ -1,5 +1,5 @@
-//! Ready: the conditions that a cluster must meet before `create` says so, each with the words for
-//! when it does not.
+//! Ready: the conditions that a cluster must meet before `create` calls it usable and a drill calls
+//! it whole, each with the words for when it does not.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,0 +1,99 @@
+//! `goodcache backup copy`.
+
+use anyhow::anyhow;
+
+use super::{Keeping, open, this_run};
+use crate::archive::{Access, Repository, SnapshotId, StoreOptions};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::backup::CopyTo;
+use crate::cli::settings::target_passphrase;
+use crate::ops::backup::keep;
+use crate::render::{backup, human};
+
+/// Before the name of a variable that is meant for the repository that is copied to.
+const TO: &str = "GOODCACHE_TO_";
+
+/// Runs it.
+pub(super) async fn run(keeping: &Keeping, args: &CopyTo) -> Result<Exit, Failure> {
+    let from = keeping.repository().await?;
+    let to = target(keeping, args).await?;
+    if from.place() == to.place() {
+        return Err(Failure::usage(format!(
+            "{} cannot be copied to itself",
+            from.place()
+        )));
+    }
+    let ids = ids(keeping, &from, args).await?;
+    let events = keeping.screen.events();
+    let (report, result) = keep::copy(&from, &to, &ids, &this_run(), &events).await;
+    if let Err(error) = result {
+        let mut failure = open::failure(error);
+        let done = human::counted(report.snapshots.len(), "snapshot");
+        failure.error = failure.error.context(format!(
+            "could not copy {} to {} ({done} done)",
+            ids[report.snapshots.len()],
+            to.place()
+        ));
+        if !report.snapshots.is_empty() && failure.exit != Exit::Bad {
+            failure.exit = Exit::HalfWay;
+        }
+        return Err(failure.next("the same command goes on where this one stopped"));
+    }
+    keeping.answer("backup copy", &report, &backup::copy(&report))?;
+    Ok(Exit::Good)
+}
+
+async fn target(keeping: &Keeping, args: &CopyTo) -> Result<Repository, Failure> {
+    let mut notices = Vec::new();
+    let passphrase = target_passphrase(
+        &keeping.layers,
+        args.to_passphrase_file.as_ref(),
+        &keeping.settings.passphrase,
+        &mut notices,
+    )?;
+    for notice in notices {
+        keeping.screen.say(&format!("goodcache: {notice}"));
+    }
+    let access = Access {
+        url: args.to.clone(),
+        passphrase: passphrase.value,
+        options: StoreOptions::from_env_behind(TO),
+    };
+    open::open_or_make(&access).await
+}
+
+async fn ids(
+    keeping: &Keeping,
+    from: &Repository,
+    args: &CopyTo,
+) -> Result<Vec<SnapshotId>, Failure> {
+    let Some(asked) = &args.id else {
+        let all = from.snapshots().await.map_err(open::failure)?;
+        return match &keeping.cluster {
+            None => Ok(all),
+            Some(cluster) => of_cluster(from, all, cluster).await,
+        };
+    };
+    Ok(vec![keeping.find(from, asked).await?.id])
+}
+
+async fn of_cluster(
+    from: &Repository,
+    all: Vec<SnapshotId>,
+    cluster: &str,
+) -> Result<Vec<SnapshotId>, Failure> {
+    let mut own = Vec::new();
+    for id in all {
+        let manifest = from.manifest_of(&id).await.map_err(open::failure)?;
+        if manifest.cluster == cluster {
+            own.push(id);
+        }
+    }
+    match own.is_empty() {
+        false => Ok(own),
+        true => Err(Failure::new(
+            Exit::Usage,
+            anyhow!("there is no snapshot of {cluster} in {}", from.place()),
+        )),
+    }
+}

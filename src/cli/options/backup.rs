@@ -1,0 +1,493 @@
+//! `goodcache backup`: taking snapshots, and keeping them.
+//!
+//! Without a subcommand it takes one. What says where the repository is may stand before or behind the
+//! subcommand.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::TypedValueParser;
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+
+use super::shared::Format;
+use crate::cli::values;
+use crate::render::human::parse_bytes;
+
+const AFTER: &str = "\
+Examples:
+  goodcache backup shop --repo /var/backups/shop
+  goodcache backup list --repo s3://backups/shop
+  goodcache backup verify latest --read-data
+  goodcache backup prune --keep-last 3 --keep-daily 7 --keep-weekly 4
+  goodcache backup shop --every 24h --keep-daily 7 --keep-weekly 4
+
+A repository is a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix. Its
+credentials come from the usual variables (AWS_*, GOOGLE_*, AZURE_*). With a passphrase all that is
+stored is encrypted and authenticated; it is never an argument: give it by --passphrase-file ('-' is
+stdin), GOODCACHE_PASSPHRASE, or at the prompt. Without it the data is lost: keep it elsewhere.
+
+A snapshot is meant by its ID, by a beginning of it that no other has, or by 'latest'.
+
+Every shard is read over the replication link, from a replica that keeps up where there is one
+(--from best, replicas, masters): its data as it stands, and beside it what changes meanwhile. One
+cut goes through all shards: writes are paused on every master for a few round trips (--cut
+barrier), or, where pausing is not permitted, all are cut at one time of this machine's clock (--cut
+clock). A failover or a slot that moves before the cut is noticed, and the whole is taken again.
+Services that keep replication to themselves are read key by key instead (--via auto, psync, scan),
+at the pace that the server bears, labelled as no snapshot. The servers' repl-diskless-sync-delay is
+0 meanwhile, and put back whatever happens.
+
+With --every it goes on until it is stopped: each snapshot begins that long after the last began (at
+once, where that one took longer), and is answered for itself. One that fails is told on stderr, and
+the next comes at its time. With --keep-... the snapshots of this cluster that no rule keeps are
+removed after each success, without a question: giving these rules is the consent.
+
+Exit codes:
+  0  done, and good
+  1  no snapshot was taken
+  2  the command line, a variable or a settings file makes no sense
+  3  the answer is bad: something in the repository is not what was written
+  4  could not look: no repository, wrong passphrase, unreachable
+  5  refused, nothing was changed
+  6  stopped half-way, something was changed
+  130  interrupted (143 by SIGTERM), as --every is in the end";
+
+/// The formats that backup and its subcommands can write.
+pub const FORMATS: &[&str] = &["table", "markdown", "json"];
+
+/// What was typed after `goodcache backup`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(after_long_help = AFTER)]
+pub struct Args {
+    /// What to do with the repository; without it a snapshot is taken.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+    /// Where the snapshots are.
+    #[command(flatten)]
+    pub place: Place,
+    /// What to take.
+    #[command(flatten)]
+    pub take: Take,
+}
+
+/// Where the snapshots are, and how the answer is written: of every subcommand.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub struct Place {
+    /// The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix
+    #[arg(long, global = true, value_name = "URL", help_heading = "Repository")]
+    pub repo: Option<String>,
+    /// Read the repository's passphrase from the first line of FILE ('-' is stdin)
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Repository")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Write the answer as [default: table]
+    #[arg(short, long, global = true, value_name = "FORMAT", value_parser = formats())]
+    pub output: Option<Format>,
+}
+
+/// What to take.
+#[derive(Debug, Clone, Default, PartialEq, ClapArgs)]
+pub struct Take {
+    /// A cluster's name, or addresses to begin at: host:port, [::1]:port, redis://..., rediss://...
+    #[expect(
+        rustdoc::broken_intra_doc_links,
+        reason = "clap prints this line as it stands"
+    )]
+    #[arg(value_name = "NAME|ADDR|URL")]
+    pub targets: Vec<String>,
+    /// Which node of each shard is read [default: best]
+    #[arg(long, value_enum, value_name = "WHICH", hide_possible_values = true)]
+    pub from: Option<ReadFrom>,
+    /// How nodes are read [default: auto]
+    #[arg(long, value_enum, value_name = "WAY", hide_possible_values = true)]
+    pub via: Option<Way>,
+    /// How one moment is cut through all shards [default: barrier]
+    #[arg(long, value_enum, value_name = "HOW", hide_possible_values = true)]
+    pub cut: Option<CutBy>,
+    /// The longest that writes may stand still for the cut [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = stall)]
+    pub max_stall: Option<Duration>,
+    /// Read at most so much a second, such as 50MiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub rate: Option<u64>,
+    /// How many nodes of one machine fork at the same time [default: as many as its memory holds]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub parallel: Option<u16>,
+    /// Take what is served although some slots are served by nobody
+    #[arg(long)]
+    pub partial: bool,
+    /// Copy the snapshot to this repository too, with the same passphrase
+    #[arg(long, value_name = "URL")]
+    pub also: Vec<String>,
+    /// Put these words on the snapshot
+    #[arg(long, value_name = "NAME=WORDS", value_parser = label)]
+    pub label: Vec<(String, String)>,
+    /// Go on taking snapshots, each so long after the last began, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = values::span)]
+    pub every: Option<Duration>,
+    /// What stays after each, with `every`.
+    #[command(flatten)]
+    pub keep: Keep,
+}
+
+/// Which node of each shard is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReadFrom {
+    /// A replica that keeps up, else the master
+    Best,
+    /// Replicas only
+    Replicas,
+    /// Masters only
+    Masters,
+}
+
+/// How nodes are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Way {
+    /// By replication, and key by key where a service keeps that to itself
+    Auto,
+    /// By replication only
+    Psync,
+    /// Key by key (SCAN and DUMP): not a snapshot
+    Scan,
+}
+
+/// How one moment is cut through all shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CutBy {
+    /// Writes are paused on all masters for a few round trips
+    Barrier,
+    /// At one time of this machine's clock, without a pause
+    Clock,
+}
+
+/// What to do with the snapshots that are there.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Action {
+    /// List the snapshots, the newest first
+    List(List),
+    /// Show all that is known of one snapshot
+    Show(Show),
+    /// Prove that a snapshot is whole and is what was written
+    Verify(Verify),
+    /// Remove the snapshots that no rule keeps, and what was left unfinished
+    Prune(Prune),
+    /// Copy snapshots to another repository, what is missing only
+    Copy(CopyTo),
+    /// Name the slots, and the keys, in which two snapshots differ
+    Diff(Diff),
+    /// Write a snapshot as plain RDB files, one for each shard
+    Export(Export),
+    /// Take plain RDB files into the repository
+    Import(Import),
+}
+
+/// The subcommands' names, for those who mistype them.
+pub const ACTIONS: [&str; 8] = [
+    "list", "show", "verify", "prune", "copy", "diff", "export", "import",
+];
+
+const LIST_AFTER: &str = "\
+Examples:
+  goodcache backup list
+  goodcache backup list shop -o json
+  goodcache backup list --repo s3://backups/shop
+
+CUT tells what holds between the shards:
+  barrier  all were cut while no write was let through: one moment
+  clock    all were cut at one time of the clock of the machine that took it
+  scan     keys were read one after the other: not a snapshot
+
+Exit codes:
+  0  listed
+  2  the command line, a variable or a settings file makes no sense
+  3  a manifest is not what was written
+  4  could not look: no repository, wrong passphrase, unreachable";
+
+/// `backup list`.
+#[derive(Debug, Clone, Default, ClapArgs)]
+#[command(after_long_help = LIST_AFTER)]
+pub struct List {
+    /// Only those of this cluster
+    pub name: Option<String>,
+}
+
+const SHOW_AFTER: &str = "\
+Examples:
+  goodcache backup show
+  goodcache backup show 20261124T163114 -o json
+  goodcache backup show latest --cluster shop
+
+Exit codes:
+  0  shown
+  2  the command line makes no sense, or there is no such snapshot
+  3  its manifest is not what was written
+  4  could not look: no repository, wrong passphrase, unreachable";
+
+/// `backup show`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = SHOW_AFTER)]
+pub struct Show {
+    /// Which snapshot
+    #[arg(value_name = "ID", default_value = "latest")]
+    pub id: String,
+}
+
+const VERIFY_AFTER: &str = "\
+Examples:
+  goodcache backup verify
+  goodcache backup verify latest --read-data
+  goodcache backup verify 20261124T163114 --boot -o json
+
+What is proven:
+  always       the manifest is what was written (and signed, where there is a passphrase); each
+               object that it lists is there with its size; the pieces of each log join
+  --read-data  also every byte against its SHA-256, every entry of every shard walked and counted,
+               the server's own checksum at its end, each slot's digest computed anew, where the
+               table of slots says that it lies, and which slots the logs change
+  --boot       also that a real server loads it: each shard in turn, on loopback, as nobody's
+               replica, so that nothing expires; its log is played and each slot compared. How long
+               loading took is told. It needs the memory and the disk (below TMPDIR) of the largest
+               shard
+
+Exit codes:
+  0  sound
+  2  the command line makes no sense, or there is no such snapshot
+  3  something is not what was written; each fault names its object
+  4  could not look: no repository, wrong passphrase, unreachable";
+
+/// `backup verify`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = VERIFY_AFTER)]
+pub struct Verify {
+    /// Which snapshot
+    #[arg(value_name = "ID", default_value = "latest")]
+    pub id: String,
+    /// Read and prove every byte, not the sizes alone
+    #[arg(long)]
+    pub read_data: bool,
+    /// Load it into throw-away servers on this machine and compare what they then hold
+    #[arg(long)]
+    pub boot: bool,
+    /// With --boot: the redis-server or valkey-server to run [default: the one in PATH]
+    #[arg(long, value_name = "PROGRAM", requires = "boot")]
+    pub server: Option<PathBuf>,
+}
+
+const PRUNE_AFTER: &str = "\
+Examples:
+  goodcache backup prune --keep-last 3 --dry-run
+  goodcache backup prune --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --yes
+  goodcache backup prune --keep-within 48h --keep-daily 14
+
+A snapshot stays when one rule keeps it. A rule by day keeps the latest of each of the last so many
+days (UTC) that have one; by week and by month alike. Snapshots of different clusters do not count
+against each other. The latest that can be restored is never removed, whatever the rules say. What
+unfinished backups left behind is removed as well, once nothing was added to it for --grace.
+
+Exit codes:
+  0  removed (or there was nothing to remove)
+  2  the command line makes no sense, or keeps nothing
+  3  a manifest is not what was written: that snapshot was left alone
+  4  could not look: no repository, wrong passphrase, unreachable
+  5  refused, nothing was changed
+  6  stopped half-way; what is left is whole or is taken by the next prune";
+
+/// `backup prune`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = PRUNE_AFTER)]
+pub struct Prune {
+    /// Leave unfinished backups alone that were added to within this time [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = values::span)]
+    pub grace: Option<Duration>,
+    /// Show what would be removed and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask before removing anything
+    #[arg(short, long)]
+    pub yes: bool,
+    /// What to keep.
+    #[command(flatten)]
+    pub keep: Keep,
+}
+
+/// What to keep.
+#[derive(Debug, Clone, Default, PartialEq, ClapArgs)]
+#[command(next_help_heading = "What is kept")]
+pub struct Keep {
+    /// Keep the latest N
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_last: u32,
+    /// Keep the latest of each of the last N days
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_daily: u32,
+    /// Keep the latest of each of the last N weeks
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_weekly: u32,
+    /// Keep the latest of each of the last N months
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep_monthly: u32,
+    /// Keep all that are not older than this, such as 48h or 30d
+    #[arg(long, value_name = "TIME", value_parser = values::span)]
+    pub keep_within: Option<Duration>,
+}
+
+const COPY_AFTER: &str = "\
+Examples:
+  goodcache backup copy latest --to s3://backups-far/shop
+  goodcache backup copy --all --to /mnt/second --to-passphrase-file second.txt
+  goodcache backup copy 20261124T163114 --to gs://backups/shop -o json
+
+Only what is missing there goes over, and nothing that was not proven on the way. A repository is
+made where there is none. Both have one passphrase, unless --to-passphrase-file or
+GOODCACHE_TO_PASSPHRASE_FILE names another. Both take the same variables (AWS_*, GOOGLE_*, AZURE_*);
+where that repository needs its own they stand behind GOODCACHE_TO_: GOODCACHE_TO_AWS_REGION.
+
+Exit codes:
+  0  all is there
+  2  the command line makes no sense, or there is no such snapshot
+  3  something here or there is not what was written
+  4  could not look: no repository, wrong passphrase, unreachable
+  6  stopped half-way; the same command goes on";
+
+/// `backup copy`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = COPY_AFTER)]
+pub struct CopyTo {
+    /// Which snapshot
+    #[arg(value_name = "ID", required_unless_present = "all")]
+    pub id: Option<String>,
+    /// Copy every snapshot, the oldest first
+    #[arg(long, conflicts_with = "id")]
+    pub all: bool,
+    /// The repository to copy to
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// Read that repository's passphrase from the first line of FILE [default: the same passphrase]
+    #[arg(long, value_name = "FILE")]
+    pub to_passphrase_file: Option<PathBuf>,
+}
+
+const DIFF_AFTER: &str = "\
+Examples:
+  goodcache backup diff 20261123T163114 latest
+  goodcache backup diff 20261123T163114 --keys
+  goodcache backup diff 20261123T163114 20261124T163114 -o json
+  goodcache backup diff latest live --keys
+
+Slots are compared by the digests that were kept with each snapshot, so no data is read. --keys
+reads the slots that differ, of both. Compared is what was in the bases.
+
+With 'live' a snapshot is compared with what the cluster holds now: the cluster that is named, else
+the snapshot's own where its name is known here. Its shards are read over the replication link, from
+a replica that keeps up where there is one; nothing is stored and nothing is changed. The live side
+is not of one moment: each shard is of its own. Slots that commands changed after the snapshot's
+bases are not judged. --keys reads the cluster once more.
+
+Exit codes:
+  0  no difference
+  2  the command line makes no sense, or there is no such snapshot
+  3  they differ
+  4  could not look: no repository, wrong passphrase, unreachable, or the cluster changed meanwhile";
+
+/// `backup diff`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = DIFF_AFTER)]
+pub struct Diff {
+    /// The earlier snapshot
+    #[arg(value_name = "ID")]
+    pub before: String,
+    /// The later one, or 'live': what the cluster holds now
+    #[arg(value_name = "ID2|live", default_value = "latest")]
+    pub after: String,
+    /// With 'live': the cluster's name, or addresses of its nodes
+    #[arg(value_name = "NAME|HOST:PORT")]
+    pub targets: Vec<String>,
+    /// Name the keys that differ too
+    #[arg(long)]
+    pub keys: bool,
+}
+
+const EXPORT_AFTER: &str = "\
+Examples:
+  goodcache backup export latest --to /tmp/rdb
+  goodcache backup export 20261124T163114 --to /tmp/rdb
+  goodcache backup export latest --to /tmp/rdb --shard 2
+
+shard-1.rdb is what the server sent, proven on the way. Where the snapshot holds commands that came
+after it, they are written beside it, as shard-1.aof. No file is ever overwritten; a half-written
+one never has its name. redis-check-rdb accepts what is written.
+
+Exit codes:
+  0  written
+  2  the command line makes no sense, or there is no such snapshot or shard
+  3  something is not what was written
+  4  could not look: no repository, wrong passphrase, unreachable
+  5  refused, nothing was written: a file of that name is there";
+
+/// `backup export`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = EXPORT_AFTER)]
+pub struct Export {
+    /// Which snapshot
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The folder to write to
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Only this shard, as show numbers them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub shard: Option<u32>,
+}
+
+const IMPORT_AFTER: &str = "\
+Examples:
+  goodcache backup import dump.rdb --cluster shop
+  goodcache backup import /var/backups/shop-nodes --cluster shop
+  goodcache backup import a.rdb b.rdb c.rdb --cluster shop --repo s3://backups/shop
+
+A folder is taken with all its *.rdb files, such as redis-cli --cluster backup leaves them. Each
+file becomes a shard, and is read to its end and its checksum before anything of it counts. Files of
+different moments are no snapshot: the import is labelled scan.
+
+Exit codes:
+  0  imported
+  1  a file is damaged, or is no RDB file
+  2  the command line, a variable or a settings file makes no sense
+  4  could not look: no repository, wrong passphrase, unreachable";
+
+/// `backup import`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = IMPORT_AFTER)]
+pub struct Import {
+    /// RDB files, or folders that hold some
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Servers hold a pause in whole milliseconds, and a cut takes a few round trips.
+fn stall(text: &str) -> Result<Duration, String> {
+    match values::duration(text) {
+        Ok(time) if time < Duration::from_millis(1) => Err("no cut is as short as that".to_owned()),
+        time => time,
+    }
+}
+
+/// `50MiB`; nothing a second would never end.
+fn size(text: &str) -> Result<u64, String> {
+    match parse_bytes(text) {
+        Ok(0) => Err("0 would never end".to_owned()),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, words)) if !name.is_empty() => Ok((name.to_owned(), words.to_owned())),
+        _ => Err("write NAME=WORDS, such as reason=upgrade".to_owned()),
+    }
+}
+
+fn formats() -> impl TypedValueParser<Value = Format> {
+    Format::one_of(FORMATS)
+}

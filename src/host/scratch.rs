@@ -1,0 +1,169 @@
+//! A throw-away server on this machine: one RDB file is loaded as it stands, and when it is dropped the
+//! process and all that it wrote are gone.
+//!
+//! It is a replica of nobody: such a server keeps keys whose time is over, as the file has them, where a
+//! master would drop them. It listens on loopback with a random password, which it reads from its
+//! standard input; its folder is its owner's alone.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use ring::rand::SecureRandom;
+
+use super::process::ProcessError;
+use crate::model::{NodeAddr, Secret};
+
+/// The file that is loaded.
+const LOADED: &str = "dump.rdb";
+/// What it says for itself.
+const LOG: &str = "log";
+/// What it, or whatever was started in its place, says where no log is open yet.
+const SAID: &str = "said";
+/// The server logs this right before it loads.
+const BEGUN: &str = "Server initialized";
+/// Lines of what a server said last.
+const LAST: usize = 3;
+/// How many databases it has: more than any that is backed up may use.
+const DATABASES: u32 = 1024;
+
+/// A folder for a server that does not run yet.
+pub struct Bed {
+    folder: tempfile::TempDir,
+}
+
+/// The server.
+pub struct Scratch {
+    child: Child,
+    folder: tempfile::TempDir,
+    /// What was started.
+    pub program: PathBuf,
+    /// Where it listens.
+    pub addr: NodeAddr,
+    /// What it wants.
+    pub password: Secret,
+}
+
+impl Bed {
+    /// Below the system's folder for such things (`TMPDIR`).
+    pub fn make() -> Result<Bed, ProcessError> {
+        let made = tempfile::Builder::new().prefix("goodcache-boot-").tempdir();
+        let path = std::env::temp_dir();
+        let folder = made.map_err(|source| ProcessError::File { path, source })?;
+        Ok(Bed { folder })
+    }
+
+    /// Where the file to be loaded is to be put.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join(LOADED)
+    }
+
+    /// Starts the server on what is in the folder.
+    pub fn start(self, server: &Path) -> Result<Scratch, ProcessError> {
+        let password = password(self.folder.path())?;
+        let listener = TcpListener::bind(("127.0.0.1", 0));
+        let port = listener.and_then(|listener| listener.local_addr());
+        let failed = |path: &Path, source| {
+            let path = path.to_owned();
+            ProcessError::File { path, source }
+        };
+        let folder = self.folder.path();
+        let port = port.map_err(|source| failed(folder, source))?.port();
+        let said = folder.join(SAID);
+        let said = File::create(&said).map_err(|source| failed(&said, source))?;
+        let mut child = Command::new(server)
+            .arg("-")
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(said)
+            .spawn()
+            .map_err(|source| ProcessError::NoProgram {
+                program: server.to_owned(),
+                source,
+            })?;
+        let settings = settings(port, password.expose());
+        if let Some(mut stdin) = child.stdin.take() {
+            // A server that ended already tells why in its log.
+            let _ = stdin.write_all(settings.as_bytes());
+        }
+        Ok(Scratch {
+            child,
+            folder: self.folder,
+            program: server.to_owned(),
+            addr: NodeAddr::new("127.0.0.1", port),
+            password,
+        })
+    }
+}
+
+impl Scratch {
+    /// What it loaded, and what it saves to.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join(LOADED)
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Whether it came as far as the file that it is to load: what ends before that says nothing about
+    /// the file.
+    pub fn has_begun(&self) -> bool {
+        self.read(LOG).contains(BEGUN)
+    }
+
+    /// The last lines of what it said, if anything.
+    pub fn last_words(&self) -> String {
+        let said = [self.read(SAID), self.read(LOG)].concat();
+        let lines: Vec<&str> = said.lines().filter(|line| !line.is_empty()).collect();
+        lines[lines.len().saturating_sub(LAST)..].join("\n")
+    }
+
+    fn read(&self, name: &str) -> String {
+        let bytes = std::fs::read(self.folder.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It has nothing to save.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn password(folder: &Path) -> Result<Secret, ProcessError> {
+    let mut bytes = [0; 16];
+    let filled = ring::rand::SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| ProcessError::File {
+        path: folder.to_owned(),
+        source: std::io::Error::other("the system gives no random numbers"),
+    })?;
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Secret::new(digits.concat()))
+}
+
+/// The words of the password are ours: letters and digits.
+fn settings(port: u16, password: &str) -> String {
+    [
+        format!("port {port}"),
+        "bind 127.0.0.1".to_owned(),
+        format!("requirepass {password}"),
+        format!("dbfilename {LOADED}"),
+        format!("logfile {LOG}"),
+        "save \"\"".to_owned(),
+        "appendonly no".to_owned(),
+        format!("databases {DATABASES}"),
+        "replicaof 127.0.0.1 1".to_owned(),
+        "replica-read-only no".to_owned(),
+        "replica-serve-stale-data yes".to_owned(),
+        "maxmemory-policy noeviction".to_owned(),
+        String::new(),
+    ]
+    .join("\n")
+}
