@@ -8,6 +8,7 @@
 //! The format is that of the servers' `rdb.h` and `rdb.c`; what was read in third-party readers only
 //! says so where it stands.
 
+mod bridge;
 mod crc;
 mod cut;
 mod decode;
@@ -25,6 +26,7 @@ mod tests;
 mod value;
 mod writer;
 
+pub use bridge::{Accepts, Bridged, Losses, Reason, Way, bridge, can_go};
 pub use decode::{Decoder, Element, StreamId};
 pub use dialect::{Dialect, Vendor};
 pub use digest::{Digester, SlotDigest, SlotDigests};

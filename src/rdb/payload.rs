@@ -12,7 +12,7 @@ use super::kind::kind;
 use super::{Dialect, crc, value_length};
 
 /// KEY_META records are known from this version on.
-const KEY_META_SINCE: u16 = 13;
+pub(super) const KEY_META_SINCE: u16 = 13;
 /// Function libraries are known from this version on.
 const FUNCTION_SINCE: u16 = 10;
 
@@ -57,7 +57,8 @@ pub fn function_payload<'a>(sources: impl IntoIterator<Item = &'a [u8]>) -> Vec<
     out
 }
 
-fn seal(version: u16, from: usize, out: &mut Vec<u8>) {
+/// Puts version and checksum behind what `out` holds from there on.
+pub(super) fn seal(version: u16, from: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&version.to_le_bytes());
     let crc = crc::crc64(&out[from..]);
     out.extend_from_slice(&crc.to_le_bytes());

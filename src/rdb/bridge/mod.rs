@@ -1,0 +1,276 @@
+//! Values carried to servers of other versions and vendors.
+//!
+//! RESTORE takes a type that the server knows and nothing else, however simple the value is: a small
+//! set of Redis 7.2 is foreign to 7.0, a hash whose fields expire to the other vendor. Most values go
+//! as they are, stamped with the lowest version that knows their type (see `payload`); of the others
+//! nearly all can be put into an older layout that every server still reads. What cannot go is said
+//! with its reason, before a byte is sent: [`can_go`] judges by the type alone, [`bridge`] by the value.
+
+mod accepts;
+mod hash;
+mod packed;
+pub(super) mod stream;
+
+use std::fmt;
+
+pub use accepts::Accepts;
+
+use super::error::{Fault, RdbError};
+use super::item::Entry;
+use super::kind::kind;
+use super::payload::{KEY_META_SINCE, append_payload, seal};
+use super::{Dialect, Family, Vendor};
+
+/// What became of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bridged {
+    /// Its bytes as they are, stamped with the lowest version that knows the type.
+    Stamped,
+    /// Its data in another layout.
+    Transcoded {
+        /// The type that it had.
+        from: u8,
+        /// The type that it has now.
+        to: u8,
+        /// What had no place in it.
+        lost: Losses,
+    },
+    /// Nothing was made: that server cannot hold it.
+    Impossible(Reason),
+}
+
+/// How values of a type fare, as far as the type alone can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// They go as they are.
+    Stamped,
+    /// They go in another layout.
+    Transcoded,
+    /// They go in another layout unless fields of theirs expire.
+    UnlessFieldsExpire,
+    /// They cannot go.
+    Impossible(Reason),
+}
+
+/// Why a value cannot go to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// A module's value, and no module is loaded there.
+    Module,
+    /// Fields of it expire, and the server knows no such thing.
+    FieldExpiry,
+    /// A field of it expires later than the server can count.
+    FieldExpiryTooLate,
+    /// The server knows no such type, and no other can stand for it.
+    UnknownType {
+        /// The type byte.
+        number: u8,
+        /// What it is.
+        family: Family,
+    },
+}
+
+/// What a value lost on its way to a server that has no place for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Which messages a stream's producers sent before: one sent again is added again.
+    pub idempotence: bool,
+    /// Stream entries that were handed back (XNACK) are pending at a consumer again.
+    pub handed_back: bool,
+    /// What modules kept with the key.
+    pub metadata: bool,
+}
+
+/// Judges by the type alone whether values of it can go to that server.
+///
+/// # Errors
+/// When the type is not known: such a value cannot be read either.
+pub fn can_go(dialect: Dialect, number: u8, accepts: Accepts) -> Result<Way, RdbError> {
+    way(dialect, number, accepts).map_err(|fault| fault.at(0))
+}
+
+/// Appends to `out` what RESTORE takes for this entry on that server, or nothing when it cannot go.
+///
+/// # Errors
+/// When its type is not known or its value is damaged; `out` is as it was then.
+pub fn bridge(entry: &Entry<'_>, accepts: Accepts, out: &mut Vec<u8>) -> Result<Bridged, RdbError> {
+    let from = out.len();
+    let done = match can_go(entry.dialect, entry.kind, accepts)? {
+        Way::Impossible(reason) => Ok(Bridged::Impossible(reason)),
+        Way::Stamped if entry.meta.is_empty() || accepts.keeps_metadata() => {
+            append_payload(entry, out).map(|()| Bridged::Stamped)
+        }
+        Way::Stamped => drop_metadata(entry, out),
+        Way::Transcoded | Way::UnlessFieldsExpire => transcode(entry, accepts, out),
+    };
+    if !matches!(done, Ok(Bridged::Stamped | Bridged::Transcoded { .. })) {
+        out.truncate(from);
+    }
+    done
+}
+
+fn way(dialect: Dialect, number: u8, accepts: Accepts) -> Result<Way, Fault> {
+    let found = kind(dialect, number)?;
+    if found.family == Family::Module && !accepts.modules {
+        return Ok(Way::Impossible(Reason::Module));
+    }
+    if accepts.knows(dialect, number)? {
+        return Ok(Way::Stamped);
+    }
+    let family = found.family;
+    Ok(match family {
+        Family::Hash if may_expire(number) => match accepts.expiring_hash() {
+            Some(_) => Way::Transcoded,
+            None => Way::UnlessFieldsExpire,
+        },
+        _ if stand_in(number, accepts).is_some() => Way::Transcoded,
+        _ => Way::Impossible(Reason::UnknownType { number, family }),
+    })
+}
+
+/// The hashes whose fields may expire.
+fn may_expire(number: u8) -> bool {
+    (22..=25).contains(&number)
+}
+
+/// The newest type that the server knows and that holds the same.
+fn stand_in(number: u8, accepts: Accepts) -> Option<u8> {
+    let older: &[u8] = match number {
+        16 => &[4],
+        17 => &[5],
+        18 => &[1],
+        20 => &[2],
+        19 => &[15],
+        21 => &[19, 15],
+        26 => &[21, 19, 15],
+        27 => &[26, 21, 19, 15],
+        _ => &[],
+    };
+    older.iter().copied().find(|&older| accepts.has(older))
+}
+
+fn transcode(entry: &Entry<'_>, accepts: Accepts, out: &mut Vec<u8>) -> Result<Bridged, RdbError> {
+    let start = out.len();
+    let meta = accepts.metadata_of(entry);
+    out.extend_from_slice(meta);
+    let mut lost = Losses {
+        metadata: meta.len() < entry.meta.len(),
+        ..Losses::default()
+    };
+    let to = if may_expire(entry.kind) {
+        match hash::append(entry, accepts.expiring_hash(), out)? {
+            Ok(to) => to,
+            Err(reason) => return Ok(Bridged::Impossible(reason)),
+        }
+    } else {
+        let family = kind(entry.dialect, entry.kind)
+            .map_err(|fault| fault.at(0))?
+            .family;
+        let number = entry.kind;
+        let Some(to) = stand_in(number, accepts) else {
+            return Ok(Bridged::Impossible(Reason::UnknownType { number, family }));
+        };
+        out.push(to);
+        if family == Family::Stream {
+            stream::append(entry, to, &mut lost, out)?;
+        } else {
+            packed::append(entry, out)?;
+        }
+        to
+    };
+    finish(entry, accepts.dialect_of(to), to, start, lost, out)
+}
+
+fn drop_metadata(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<Bridged, RdbError> {
+    let bare = Entry {
+        meta: &[],
+        ..entry.clone()
+    };
+    append_payload(&bare, out)?;
+    Ok(Bridged::Transcoded {
+        from: entry.kind,
+        to: entry.kind,
+        lost: Losses {
+            metadata: true,
+            ..Losses::default()
+        },
+    })
+}
+
+fn finish(
+    entry: &Entry<'_>,
+    dialect: Dialect,
+    to: u8,
+    start: usize,
+    lost: Losses,
+    out: &mut Vec<u8>,
+) -> Result<Bridged, RdbError> {
+    let mut version = kind(dialect, to).map_err(|fault| fault.at(0))?.since;
+    if !entry.meta.is_empty() && !lost.metadata {
+        version = version.max(KEY_META_SINCE);
+    }
+    seal(version, start, out);
+    let from = entry.kind;
+    Ok(Bridged::Transcoded { from, to, lost })
+}
+
+impl Losses {
+    /// Whether nothing was lost.
+    pub fn is_empty(self) -> bool {
+        self == Losses::default()
+    }
+}
+
+impl fmt::Display for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let each = [
+            (self.idempotence, "what its producers sent before"),
+            (self.handed_back, "that entries were handed back"),
+            (self.metadata, "what modules kept with the key"),
+        ];
+        let named: Vec<&str> = each
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, name)| *name)
+            .collect();
+        f.write_str(&named.join(", "))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Module => f.write_str("it is a module's value, and the server has no modules"),
+            Reason::FieldExpiry => {
+                f.write_str("fields of it expire by themselves, which the server does not know")
+            }
+            Reason::FieldExpiryTooLate => {
+                f.write_str("a field of it expires later than the server can count")
+            }
+            Reason::UnknownType { number, family } => {
+                let name = format!("{family:?}").to_lowercase();
+                write!(
+                    f,
+                    "the server does not know this type of {name} (number {number})"
+                )
+            }
+        }
+    }
+}
+
+impl Reason {
+    /// What to do about it.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Reason::Module => "load the module on every node of the target first",
+            Reason::FieldExpiry => "restore to Redis 7.4, Valkey 9.0 or a later one",
+            Reason::FieldExpiryTooLate => "restore to a server of the vendor that it came from",
+            Reason::UnknownType { .. } => {
+                "restore to a server as new as the one that it came from, of the same vendor"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
