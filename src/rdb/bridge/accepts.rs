@@ -9,6 +9,9 @@ use super::{Dialect, Vendor};
 /// From here on each vendor gives numbers to types of its own.
 const FIRST_OWN: u8 = 22;
 
+/// Valkey 9.1 has its script engine as a module, which keeps no values.
+const SCRIPTS: &str = "lua";
+
 /// What a server takes by RESTORE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Accepts {
@@ -16,14 +19,15 @@ pub struct Accepts {
     pub vendor: Vendor,
     /// The version of the format that it writes: Redis up to 16, Valkey 11 and from 80 on.
     pub rdb: u16,
-    /// Whether it has modules loaded; which value is whose cannot be told from here.
+    /// Whether it has modules that may keep values; which value is whose cannot be told from here, and
+    /// the server answers `Bad data format` to one of a module that it has not.
     pub modules: bool,
 }
 
 impl Accepts {
     /// By the version that INFO says, such as `7.0.15` (`redis_version`) or `9.1.2` (`valkey_version`).
     /// One that cannot be read counts as the oldest, since every server reads the oldest types.
-    /// Modules are taken to be loaded; see [`Accepts::without_modules`].
+    /// Modules are taken to be loaded; see [`Accepts::with_modules`].
     pub fn of_server(vendor: Vendor, version: &str) -> Accepts {
         let mut numbers = version
             .split('.')
@@ -40,11 +44,11 @@ impl Accepts {
         }
     }
 
-    /// The same server when MODULE LIST is empty.
+    /// The same server with the modules that MODULE LIST names.
     #[must_use]
-    pub fn without_modules(self) -> Accepts {
+    pub fn with_modules<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Accepts {
         Accepts {
-            modules: false,
+            modules: names.into_iter().any(|name| name != SCRIPTS),
             ..self
         }
     }
