@@ -2,7 +2,8 @@
 //!
 //! Backups keep values as the server wrote them: a value is walked over, not decoded, and goes back by
 //! RESTORE byte for byte. Only digests look inside, since the same data is laid out in other ways by
-//! other versions. Nothing here does I/O, and no byte from outside makes it panic, loop or allocate
+//! other versions; what brings a value to a server that does not know its type (`bridge`); and what
+//! sends a big one piece by piece (`elements`). Nothing here does I/O, and no byte from outside makes it panic, loop or allocate
 //! more than arrived. Used by `archive`, `cluster` and, above them, backup and restore.
 //!
 //! The format is that of the servers' `rdb.h` and `rdb.c`; what was read in third-party readers only
@@ -14,6 +15,7 @@ mod cut;
 mod decode;
 mod dialect;
 mod digest;
+mod elements;
 mod error;
 mod item;
 mod kind;
@@ -30,6 +32,7 @@ pub use bridge::{Accepts, Bridged, Losses, Reason, Way, bridge, can_go};
 pub use decode::{Decoder, Element, StreamId};
 pub use dialect::{Dialect, Vendor};
 pub use digest::{Digester, SlotDigest, SlotDigests};
+pub use elements::{Batch, Command, Elements, Limits};
 pub use error::{Fault, RdbError};
 pub use item::{Entry, Item, SlotInfo};
 pub use kind::{Family, family};

@@ -18,6 +18,9 @@ const REDIS: u8 = 24;
 /// `EB_EXPIRE_TIME_MAX` in Redis' `ebuckets.h`: a value with a later one is refused.
 const REDIS_LATEST_MS: u64 = (1 << 48) - 1;
 
+/// `HFE_MAX_ABS_TIME_MSEC` in its `t_hash.c`.
+const REDIS_LATEST_BY_COMMAND_MS: u64 = REDIS_LATEST_MS >> 2;
+
 /// What the first round finds.
 #[derive(Default)]
 struct Sum {
@@ -32,6 +35,20 @@ pub(super) fn append(
     expiring: Option<u8>,
     out: &mut Vec<u8>,
 ) -> Result<Result<u8, Reason>, RdbError> {
+    let sum = sum(entry)?;
+    let to = fit(&sum, expiring, REDIS_LATEST_MS);
+    if let Ok(to) = to {
+        write(entry, to, &sum, out)?;
+    }
+    Ok(to)
+}
+
+/// Why the fields cannot be set to expire by command.
+pub(super) fn unfit(entry: &Entry<'_>, expiring: Option<u8>) -> Result<Option<Reason>, RdbError> {
+    Ok(fit(&sum(entry)?, expiring, REDIS_LATEST_BY_COMMAND_MS).err())
+}
+
+fn sum(entry: &Entry<'_>) -> Result<Sum, RdbError> {
     let mut sum = Sum::default();
     each(entry, &mut |expires_ms, _| {
         sum.count += 1;
@@ -40,16 +57,17 @@ pub(super) fn append(
             sum.latest = sum.latest.max(ms);
         }
     })?;
-    let to = match (sum.earliest, expiring) {
-        (None, _) => PLAIN,
-        (Some(_), None) => return Ok(Err(Reason::FieldExpiry)),
-        (Some(_), Some(REDIS)) if sum.latest > REDIS_LATEST_MS => {
-            return Ok(Err(Reason::FieldExpiryTooLate));
-        }
-        (Some(_), Some(to)) => to,
-    };
-    write(entry, to, &sum, out)?;
-    Ok(Ok(to))
+    Ok(sum)
+}
+
+/// The type that holds such fields.
+fn fit(sum: &Sum, expiring: Option<u8>, latest_ms: u64) -> Result<u8, Reason> {
+    match (sum.earliest, expiring) {
+        (None, _) => Ok(PLAIN),
+        (Some(_), None) => Err(Reason::FieldExpiry),
+        (Some(_), Some(REDIS)) if sum.latest > latest_ms => Err(Reason::FieldExpiryTooLate),
+        (Some(_), Some(to)) => Ok(to),
+    }
 }
 
 fn write(entry: &Entry<'_>, to: u8, sum: &Sum, out: &mut Vec<u8>) -> Result<(), RdbError> {

@@ -9,11 +9,12 @@
 mod accepts;
 mod hash;
 mod packed;
-pub(super) mod stream;
+mod stream;
 
 use std::fmt;
 
 pub use accepts::Accepts;
+pub(super) use stream::Counters;
 
 use super::error::{Fault, RdbError};
 use super::item::Entry;
@@ -61,6 +62,8 @@ pub enum Reason {
     FieldExpiry,
     /// A field of it expires later than the server can count.
     FieldExpiryTooLate,
+    /// It is opaque: it goes by RESTORE or not at all.
+    OnlyWhole,
     /// The server knows no such type, and no other can stand for it.
     UnknownType {
         /// The type byte.
@@ -181,6 +184,55 @@ fn transcode(entry: &Entry<'_>, accepts: Accepts, out: &mut Vec<u8>) -> Result<B
     finish(entry, accepts.dialect_of(to), to, start, lost, out)
 }
 
+/// Why a value cannot be built up by commands on that server.
+pub(super) fn unfit(entry: &Entry<'_>, accepts: Accepts) -> Result<Option<Reason>, RdbError> {
+    let family = kind(entry.dialect, entry.kind)
+        .map_err(|fault| fault.at(0))?
+        .family;
+    match family {
+        Family::Module | Family::Array => Ok(Some(Reason::OnlyWhole)),
+        Family::Hash if may_expire(entry.kind) => hash::unfit(entry, accepts.expiring_hash()),
+        Family::Stream if skeleton_type(entry, accepts)?.is_none() => {
+            Ok(Some(Reason::UnknownType {
+                number: entry.kind,
+                family,
+            }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Appends the payload of a stream that is not [`unfit`], without its entries; gives what they leave
+/// behind.
+pub(super) fn append_skeleton(
+    entry: &Entry<'_>,
+    accepts: Accepts,
+    lost: &mut Losses,
+    out: &mut Vec<u8>,
+) -> Result<Counters, RdbError> {
+    let to = skeleton_type(entry, accepts)?.unwrap_or(entry.kind);
+    let start = out.len();
+    out.push(to);
+    let counters = stream::append_skeleton(entry, to, lost, out)?;
+    let since = kind(accepts.dialect_of(to), to)
+        .map_err(|fault| fault.at(0))?
+        .since;
+    seal(since, start, out);
+    Ok(counters)
+}
+
+/// The type in which that server takes a stream.
+fn skeleton_type(entry: &Entry<'_>, accepts: Accepts) -> Result<Option<u8>, RdbError> {
+    let knows = accepts
+        .knows(entry.dialect, entry.kind)
+        .map_err(|fault| fault.at(0))?;
+    Ok(if knows {
+        Some(entry.kind)
+    } else {
+        stand_in(entry.kind, accepts)
+    })
+}
+
 fn drop_metadata(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<Bridged, RdbError> {
     let bare = Entry {
         meta: &[],
@@ -247,6 +299,7 @@ impl fmt::Display for Reason {
             Reason::FieldExpiryTooLate => {
                 f.write_str("a field of it expires later than the server can count")
             }
+            Reason::OnlyWhole => f.write_str("it cannot be taken apart"),
             Reason::UnknownType { number, family } => {
                 let name = format!("{family:?}").to_lowercase();
                 write!(
@@ -265,6 +318,7 @@ impl Reason {
             Reason::Module => "load the module on every node of the target first",
             Reason::FieldExpiry => "restore to Redis 7.4, Valkey 9.0 or a later one",
             Reason::FieldExpiryTooLate => "restore to a server of the vendor that it came from",
+            Reason::OnlyWhole => "restore it whole, with a higher limit for big values",
             Reason::UnknownType { .. } => {
                 "restore to a server as new as the one that it came from, of the same vendor"
             }

@@ -7,6 +7,7 @@
 //! or crash on it), so those handed back go to the group's first one: they stay pending.
 
 use super::super::cut::Cut;
+use super::super::decode::StreamId;
 use super::super::error::{Fault, RdbError};
 use super::super::item::Entry;
 use super::super::payload::{append_length, append_string};
@@ -41,6 +42,27 @@ pub(super) fn append(
         .map_err(|fault| fault.at(copy.cut.at as u64))
 }
 
+/// As [`append`], but without entries and as if none had ever been added; groups, what is pending in
+/// them and consumers are there. Gives what the entries leave behind.
+pub(in crate::rdb) fn append_skeleton(
+    entry: &Entry<'_>,
+    to: u8,
+    lost: &mut Losses,
+    out: &mut Vec<u8>,
+) -> Result<Counters, RdbError> {
+    let mut copy = Copy::new(entry, to, out);
+    copy.skeleton(lost)
+        .map_err(|fault| fault.at(copy.cut.at as u64))
+}
+
+/// What a stream knows of itself besides its entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rdb) struct Counters {
+    pub(in crate::rdb) last: StreamId,
+    /// The largest deleted id and how many entries were ever added, from the second layout on.
+    pub(in crate::rdb) deleted_and_added: Option<(StreamId, u64)>,
+}
+
 /// A copy under way.
 struct Copy<'a, 'o> {
     cut: Cut<'a>,
@@ -63,14 +85,41 @@ impl<'a, 'o> Copy<'a, 'o> {
     }
 
     fn whole(&mut self, lost: &mut Losses) -> Result<(), Fault> {
-        for _ in 0..self.cut.length()? {
-            self.cut.string()?;
-            self.cut.string()?;
-        }
+        self.pass_nodes()?;
         numbers(&mut self.cut, 3)?;
         self.keep();
         self.since(2, |cut| numbers(cut, 5))?;
         self.groups(lost)
+    }
+
+    fn skeleton(&mut self, lost: &mut Losses) -> Result<Counters, Fault> {
+        self.pass_nodes()?;
+        self.cut.length()?;
+        let last = (self.cut.length()?, self.cut.length()?);
+        let deleted_and_added = if self.has >= 2 {
+            numbers(&mut self.cut, 2)?;
+            let deleted = (self.cut.length()?, self.cut.length()?);
+            Some((deleted, self.cut.length()?))
+        } else {
+            None
+        };
+        self.from = self.cut.at;
+        // No nodes, no length, no ids.
+        let zeros = if self.wants >= 2 { 9 } else { 4 };
+        self.out.resize(self.out.len() + zeros, 0);
+        self.groups(lost)?;
+        Ok(Counters {
+            last,
+            deleted_and_added,
+        })
+    }
+
+    fn pass_nodes(&mut self) -> Result<(), Fault> {
+        for _ in 0..self.cut.length()? {
+            self.cut.string()?;
+            self.cut.string()?;
+        }
+        Ok(())
     }
 
     fn groups(&mut self, lost: &mut Losses) -> Result<(), Fault> {

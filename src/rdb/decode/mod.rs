@@ -10,11 +10,14 @@ mod old;
 mod packed;
 mod plain;
 mod stream;
+mod units;
 
 use super::cut::Cut;
-use super::error::{Fault, RdbError};
+use super::error::RdbError;
 use super::kind::kind;
-use super::{Dialect, Family, Vendor};
+use super::{Dialect, Family};
+
+pub(super) use units::Units;
 
 /// The two halves of a stream id: milliseconds, sequence.
 pub type StreamId = (u64, u64);
@@ -118,56 +121,9 @@ impl Decoder {
         let family = kind(dialect, number).map_err(|fault| fault.at(0))?.family;
         let mut cut = Cut::new(value, 0);
         self.buffers
-            .decode(dialect, number, &mut cut, see)
-            .and_then(|()| {
-                if cut.is_at_end() {
-                    Ok(family)
-                } else {
-                    Err(Fault::Trailing)
-                }
-            })
+            .whole(dialect, number, &mut cut, see)
+            .map(|()| family)
             .map_err(|fault| fault.at(cut.at as u64))
-    }
-}
-
-impl Buffers {
-    fn decode(
-        &mut self,
-        dialect: Dialect,
-        number: u8,
-        cut: &mut Cut<'_>,
-        see: &mut impl FnMut(Element<'_>),
-    ) -> Result<(), Fault> {
-        let is_redis = dialect.vendor == Vendor::Redis;
-        match number {
-            0 => see(Element::Text(cut.string()?.bytes(&mut self.one)?)),
-            1 => self.each_string(cut, |text| see(Element::Item(text)))?,
-            2 => self.each_string(cut, |text| see(Element::Member(text)))?,
-            3 => self.scored(cut, plain::text_score, see)?,
-            4 => self.fields(cut, plain::NO_EXPIRY, see)?,
-            5 => self.scored(cut, plain::binary_score, see)?,
-            9 => self.zipmap(cut, see)?,
-            10..=13 | 16 | 17 | 20 => self.packed(number, cut, see)?,
-            14 => self.quicklist(cut, see)?,
-            15 | 19 | 21 | 26 | 27 => self.stream(number, cut, see)?,
-            18 => self.quicklist_2(cut, see)?,
-            22 if is_redis => self.fields(cut, plain::ABSOLUTE, see)?,
-            22 => self.fields(cut, plain::TRAILING, see)?,
-            23 => self.timed_listpack(cut, see)?,
-            24 => {
-                let least = u64::from_le_bytes(cut.array()?);
-                self.fields(cut, plain::from_least(least), see)?;
-            }
-            25 => {
-                cut.take(8)?;
-                self.timed_listpack(cut, see)?;
-            }
-            _ => {
-                let left = (cut.bytes.len() - cut.at) as u64;
-                see(Element::Opaque(cut.take(left)?));
-            }
-        }
-        Ok(())
     }
 }
 

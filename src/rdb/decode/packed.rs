@@ -146,33 +146,28 @@ impl Buffers {
         }
     }
 
-    /// A count of ziplists.
-    pub(super) fn quicklist(
+    /// A node of a quicklist: a ziplist.
+    pub(super) fn ziplist_node(
         &mut self,
         cut: &mut Cut<'_>,
         see: &mut impl FnMut(Element<'_>),
     ) -> Result<(), Fault> {
-        for _ in 0..cut.length()? {
-            let blob = cut.string()?.bytes(&mut self.blob)?;
-            Pieces::Ziplist(Ziplist::new(blob)?).items(see)?;
-        }
-        Ok(())
+        let blob = cut.string()?.bytes(&mut self.blob)?;
+        Pieces::Ziplist(Ziplist::new(blob)?).items(see)
     }
 
-    /// A count of nodes: plain elements (1) and listpacks (2).
-    pub(super) fn quicklist_2(
+    /// A node of a newer quicklist: a plain element (1) or a listpack (2).
+    pub(super) fn node(
         &mut self,
         cut: &mut Cut<'_>,
         see: &mut impl FnMut(Element<'_>),
     ) -> Result<(), Fault> {
-        for _ in 0..cut.length()? {
-            let container = cut.length()?;
-            let blob = cut.string()?.bytes(&mut self.blob)?;
-            match container {
-                1 => see(Element::Item(blob)),
-                2 => Pieces::Listpack(Listpack::new(blob)?).items(see)?,
-                _ => return Err(Fault::Malformed("quicklist")),
-            }
+        let container = cut.length()?;
+        let blob = cut.string()?.bytes(&mut self.blob)?;
+        match container {
+            1 => see(Element::Item(blob)),
+            2 => Pieces::Listpack(Listpack::new(blob)?).items(see)?,
+            _ => return Err(Fault::Malformed("quicklist")),
         }
         Ok(())
     }

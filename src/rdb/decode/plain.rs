@@ -5,12 +5,13 @@ use super::super::error::Fault;
 use super::{Buffers, Element};
 
 /// How a field's expiry is written; the two functions read what stands before and behind the pair.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Expiry {
     least: u64,
     at: Place,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum Place {
     None,
     /// A length in front: the time itself, or 0.
@@ -40,7 +41,7 @@ pub(super) const fn from_least(least: u64) -> Expiry {
 }
 
 impl Expiry {
-    fn before(&self, cut: &mut Cut<'_>) -> Result<Option<u64>, Fault> {
+    fn before(self, cut: &mut Cut<'_>) -> Result<Option<u64>, Fault> {
         match self.at {
             Place::None | Place::Behind => Ok(None),
             Place::Before => Ok(Some(cut.length()?).filter(|&ms| ms > 0)),
@@ -54,7 +55,7 @@ impl Expiry {
         }
     }
 
-    fn behind(&self, cut: &mut Cut<'_>) -> Result<Option<u64>, Fault> {
+    fn behind(self, cut: &mut Cut<'_>) -> Result<Option<u64>, Fault> {
         match self.at {
             Place::Behind => Ok(u64::try_from(i64::from_le_bytes(cut.array()?)).ok()),
             _ => Ok(None),
@@ -63,34 +64,21 @@ impl Expiry {
 }
 
 impl Buffers {
-    pub(super) fn each_string(
-        &mut self,
-        cut: &mut Cut<'_>,
-        mut see: impl FnMut(&[u8]),
-    ) -> Result<(), Fault> {
-        for _ in 0..cut.length()? {
-            see(cut.string()?.bytes(&mut self.one)?);
-        }
-        Ok(())
-    }
-
-    pub(super) fn fields(
+    pub(super) fn field(
         &mut self,
         cut: &mut Cut<'_>,
         expiry: Expiry,
         see: &mut impl FnMut(Element<'_>),
     ) -> Result<(), Fault> {
-        for _ in 0..cut.length()? {
-            let before = expiry.before(cut)?;
-            let field = cut.string()?.bytes(&mut self.one)?;
-            let value = cut.string()?.bytes(&mut self.two)?;
-            let expires_ms = before.or(expiry.behind(cut)?);
-            see(Element::Field {
-                field,
-                value,
-                expires_ms,
-            });
-        }
+        let before = expiry.before(cut)?;
+        let field = cut.string()?.bytes(&mut self.one)?;
+        let value = cut.string()?.bytes(&mut self.two)?;
+        let expires_ms = before.or(expiry.behind(cut)?);
+        see(Element::Field {
+            field,
+            value,
+            expires_ms,
+        });
         Ok(())
     }
 
@@ -100,11 +88,9 @@ impl Buffers {
         score: impl Fn(&mut Cut<'_>) -> Result<f64, Fault>,
         see: &mut impl FnMut(Element<'_>),
     ) -> Result<(), Fault> {
-        for _ in 0..cut.length()? {
-            let member = cut.string()?.bytes(&mut self.one)?;
-            let score = number(score(cut)?)?;
-            see(Element::Scored { member, score });
-        }
+        let member = cut.string()?.bytes(&mut self.one)?;
+        let score = number(score(cut)?)?;
+        see(Element::Scored { member, score });
         Ok(())
     }
 }

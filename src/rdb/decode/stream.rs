@@ -18,17 +18,24 @@ const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 
 impl Buffers {
-    pub(super) fn stream(
+    /// A node: its first id, and a listpack of entries.
+    pub(super) fn stream_node(
+        &mut self,
+        cut: &mut Cut<'_>,
+        see: &mut impl FnMut(Element<'_>),
+    ) -> Result<(), Fault> {
+        let id = cut.string()?.bytes(&mut self.one)?;
+        let id = stream_id(*<&[u8; 16]>::try_from(id).map_err(|_| BAD)?);
+        entries(id, cut.string()?.bytes(&mut self.blob)?, see)
+    }
+
+    /// What follows the nodes.
+    pub(super) fn stream_rest(
         &mut self,
         kind: u8,
         cut: &mut Cut<'_>,
         see: &mut impl FnMut(Element<'_>),
     ) -> Result<(), Fault> {
-        for _ in 0..cut.length()? {
-            let id = cut.string()?.bytes(&mut self.one)?;
-            let id = stream_id(*<&[u8; 16]>::try_from(id).map_err(|_| BAD)?);
-            entries(id, cut.string()?.bytes(&mut self.blob)?, see)?;
-        }
         let length = cut.length()?;
         let last = (cut.length()?, cut.length()?);
         see(Element::Stream { length, last });

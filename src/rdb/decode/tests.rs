@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::rdb::Fault;
 
 const REDIS: Dialect = Dialect::redis(16);
 const VALKEY: Dialect = Dialect::valkey(80);

@@ -43,6 +43,11 @@ impl<'a> Units<'a> {
         })
     }
 
+    /// Whether all units were shown.
+    pub(in crate::rdb) fn is_over(&self) -> bool {
+        self.left == 0
+    }
+
     /// Shows the elements of the next unit; false when there was none left. What follows a stream's
     /// nodes is not shown.
     pub(in crate::rdb) fn next(
@@ -50,7 +55,11 @@ impl<'a> Units<'a> {
         see: &mut impl FnMut(Element<'_>),
     ) -> Result<bool, RdbError> {
         if self.left == 0 {
-            return Ok(false);
+            return if self.cut.is_at_end() || is_stream(self.head.number) {
+                Ok(false)
+            } else {
+                Err(Fault::Trailing.at(self.cut.at as u64))
+            };
         }
         self.left -= 1;
         self.buffers
@@ -58,6 +67,10 @@ impl<'a> Units<'a> {
             .map(|()| true)
             .map_err(|fault| fault.at(self.cut.at as u64))
     }
+}
+
+fn is_stream(number: u8) -> bool {
+    matches!(number, 15 | 19 | 21 | 26 | 27)
 }
 
 fn head(dialect: Dialect, number: u8, cut: &mut Cut<'_>) -> Result<Head, Fault> {
@@ -96,7 +109,7 @@ impl Buffers {
         for _ in 0..head.units {
             self.unit(head, cut, see)?;
         }
-        if matches!(number, 15 | 19 | 21 | 26 | 27) {
+        if is_stream(number) {
             self.stream_rest(number, cut, see)?;
         }
         if cut.is_at_end() {

@@ -1,0 +1,132 @@
+//! Elements put into commands that keep within the limits.
+
+use super::super::decode::{Element, StreamId};
+use super::{Batch, Limits};
+
+/// The batch under way.
+pub(super) struct Build<'b> {
+    batch: &'b mut Batch,
+    limits: Limits,
+    open: Option<Open>,
+    /// Elements of all commands, and their bytes.
+    taken: usize,
+    bytes: usize,
+    /// The fields of the open command that expire: when, and which word each is.
+    timed: Vec<(u64, usize)>,
+}
+
+/// A command that more may be added to.
+struct Open {
+    name: &'static [u8],
+    bytes: usize,
+    items: usize,
+}
+
+impl<'b> Build<'b> {
+    pub(super) fn new(batch: &'b mut Batch, limits: Limits) -> Build<'b> {
+        Build {
+            batch,
+            limits,
+            open: None,
+            taken: 0,
+            bytes: 0,
+            timed: Vec::new(),
+        }
+    }
+
+    /// Whether it is time to send it.
+    pub(super) fn is_full(&self) -> bool {
+        self.taken > 0 && (self.taken >= self.limits.items || self.bytes >= self.limits.bytes)
+    }
+
+    pub(super) fn take(&mut self, element: Element<'_>) {
+        match element {
+            Element::Item(text) => self.add(b"RPUSH", &[text]),
+            Element::Member(text) => self.add(b"SADD", &[text]),
+            Element::Scored { member, score } => {
+                self.add(b"ZADD", &[number(score).as_bytes(), member]);
+            }
+            Element::Field {
+                field,
+                value,
+                expires_ms,
+            } => {
+                self.add(b"HSET", &[field, value]);
+                let word = self.batch.len() - 2;
+                self.timed.extend(expires_ms.map(|ms| (ms, word)));
+            }
+            Element::StreamEntry(id) => {
+                self.close();
+                self.add(b"XADD", &[text(id).as_bytes()]);
+            }
+            Element::StreamField { field, value } => {
+                self.batch.word(field);
+                self.batch.word(value);
+                self.bytes += field.len() + value.len();
+            }
+            // A string is cut otherwise; of a stream only the entries are shown, and what is opaque
+            // was refused.
+            _ => {}
+        }
+    }
+
+    /// Adds an element to the open command, or to a new one when it does not fit.
+    fn add(&mut self, name: &'static [u8], words: &[&[u8]]) {
+        let more: usize = words.iter().map(|word| word.len()).sum();
+        let fits = self.open.as_ref().is_some_and(|open| {
+            open.name == name
+                && open.items < self.limits.items
+                && open.bytes.saturating_add(more) <= self.limits.bytes
+        });
+        if !fits {
+            self.close();
+            self.batch.word(name);
+        }
+        let open = self.open.get_or_insert(Open {
+            name,
+            bytes: 0,
+            items: 0,
+        });
+        open.bytes += more;
+        open.items += 1;
+        self.taken += 1;
+        self.bytes += more;
+        for word in words {
+            self.batch.word(word);
+        }
+    }
+
+    /// Ends the open command, if any; then fields are set to expire.
+    pub(super) fn close(&mut self) {
+        if self.open.take().is_none() {
+            return;
+        }
+        self.batch.end();
+        self.timed.sort_by_key(|(ms, _)| *ms);
+        for alike in self.timed.chunk_by(|one, other| one.0 == other.0) {
+            self.batch.word(b"HPEXPIREAT");
+            self.batch.word(alike[0].0.to_string().as_bytes());
+            self.batch.word(b"FIELDS");
+            self.batch.word(alike.len().to_string().as_bytes());
+            for (_, word) in alike {
+                self.batch.word_again(*word);
+            }
+            self.batch.end();
+        }
+        self.timed.clear();
+    }
+}
+
+/// Seventeen digits, so that every double comes back as it was; servers read `inf` and `-inf`.
+pub(super) fn number(score: f64) -> String {
+    if score.is_finite() {
+        format!("{score:.16e}")
+    } else {
+        score.to_string()
+    }
+}
+
+/// An id as commands take it.
+pub(super) fn text((ms, sequence): StreamId) -> String {
+    format!("{ms}-{sequence}")
+}
