@@ -6,6 +6,9 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 servers=$(tests/servers.sh)
+# Some tests carry data from the server under test to each of all.
+GOODCACHE_TEST_SERVERS=$(cut -f2 <<<"$servers" | paste -sd:)
+export GOODCACHE_TEST_SERVERS
 failed=()
 passed=()
 while IFS=$'\t' read -r name program; do

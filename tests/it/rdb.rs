@@ -1,6 +1,8 @@
 //! The RDB room on real servers: what they save is read, what is made of it they take, and digests
 //! do not depend on how a server lays data out.
 
+mod bridge;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
