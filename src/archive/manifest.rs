@@ -196,7 +196,44 @@ pub struct Part {
     pub chunk: Chunk,
 }
 
+/// The key of a piece of a base that begins in another database than the first.
+pub(super) const DB: &str = "db";
+/// The keys of a shard that say which types its values have, and what memory they took.
+const TYPES: &str = "types";
+const USED_MEMORY: &str = "used_memory";
+
+impl Shard {
+    /// What a shard's `more` says of what its base was found to hold: how many keys of each type byte,
+    /// and the bytes of memory that the server said they took.
+    pub fn told(types: &BTreeMap<u8, u64>, used_memory: Option<u64>) -> More {
+        let types: BTreeMap<String, u64> = types
+            .iter()
+            .map(|(kind, keys)| (kind.to_string(), *keys))
+            .collect();
+        let mut more = More::from([(TYPES.to_owned(), serde_json::json!(types))]);
+        more.extend(used_memory.map(|bytes| (USED_MEMORY.to_owned(), bytes.into())));
+        more
+    }
+
+    /// How many keys of each type byte it has; `None` when an older program wrote it.
+    pub fn types(&self) -> Option<BTreeMap<u8, u64>> {
+        let types = self.more.get(TYPES)?.as_object()?;
+        let keys = |(kind, keys): (&String, &Value)| Some((kind.parse().ok()?, keys.as_u64()?));
+        types.iter().map(keys).collect()
+    }
+
+    /// Bytes of memory that the server said its data took.
+    pub fn used_memory(&self) -> Option<u64> {
+        self.more.get(USED_MEMORY)?.as_u64()
+    }
+}
+
 impl Chunk {
+    /// Of a piece of a base: the database that its first entry is in.
+    pub fn db(&self) -> u64 {
+        self.more.get(DB).and_then(Value::as_u64).unwrap_or(0)
+    }
+
     /// Its sizes and hashes.
     pub fn sizes(&self) -> Sizes {
         Sizes {

@@ -98,6 +98,7 @@ pub async fn written(writer: &Writer) -> Manifest {
                 slots: Some((slot(first), slot(first + 2000))),
                 entries: 7,
                 span: None,
+                db: 0,
             };
             let raw = Bytes::from(raw(shard, seq));
             base.push(

@@ -15,7 +15,7 @@ use super::envelope;
 use super::error::ArchiveError;
 use super::hex;
 use super::id::{Identity, Kind, SnapshotId};
-use super::manifest::{Chunk, Manifest, More, Span};
+use super::manifest::{self, Chunk, Manifest, More, Span};
 use super::repository::{Repository, blocking};
 use super::slots::SlotTable;
 use super::store::StoreError;
@@ -41,6 +41,8 @@ pub struct Held {
     pub entries: u64,
     /// Of a log: what it spans.
     pub span: Option<Span>,
+    /// Of a base: the database that its first entry is in.
+    pub db: u64,
 }
 
 /// A snapshot that does not exist yet.
@@ -268,7 +270,10 @@ pub(super) fn described(identity: &Identity, sizes: Sizes, held: Held) -> Chunk 
         last_slot: held.slots.map(|(_, last)| last),
         entries: held.entries,
         span: held.span,
-        more: More::new(),
+        more: match held.db {
+            0 => More::new(),
+            db => More::from([(manifest::DB.to_owned(), db.into())]),
+        },
     }
 }
 

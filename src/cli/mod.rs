@@ -22,6 +22,7 @@ mod create;
 mod destroy;
 mod failover;
 mod reach;
+mod restore;
 mod saved;
 pub mod scenario;
 
@@ -101,6 +102,7 @@ fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             block_on(failover::run(&layers, &settings, &failover, &screen))
         }
         Command::Backup(args) => backup::run(&cli.shared, args),
+        Command::Restore(args) => restore::run(&cli.shared, args),
         Command::Destroy(args) => {
             let environment = Environment::of_process()?;
             let screen = Screen::new(

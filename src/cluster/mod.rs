@@ -11,6 +11,7 @@ mod credentials;
 mod error;
 mod explore;
 mod guard;
+pub mod lane;
 pub mod load;
 mod map;
 mod node;

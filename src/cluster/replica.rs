@@ -29,11 +29,11 @@ const LONGEST_LINE: usize = 4096;
 /// The mark that ends a base whose length was not known when it began.
 const MARK: usize = 40;
 
-/// A connection that speaks as a replica does.
-struct Link {
-    addr: NodeAddr,
-    stream: Box<dyn Stream>,
-    came: BytesMut,
+/// A connection below any client library: what comes is read as bytes, as a replica does.
+pub(super) struct Link {
+    pub(super) addr: NodeAddr,
+    pub(super) stream: Box<dyn Stream>,
+    pub(super) came: BytesMut,
     silence: Duration,
 }
 
@@ -215,7 +215,7 @@ impl Log {
 }
 
 impl Link {
-    async fn open(access: &Access, addr: &NodeAddr) -> Result<Link, NodeError> {
+    pub(super) async fn open(access: &Access, addr: &NodeAddr) -> Result<Link, NodeError> {
         let opened = stream::open(access, addr, Instant::now() + access.deadline).await?;
         let mut link = Link {
             addr: addr.clone(),

@@ -58,6 +58,11 @@ impl Dialect {
         }
     }
 
+    /// By its magic, such as `REDIS0012`.
+    pub fn named(magic: &str) -> Option<Dialect> {
+        Dialect::parse(magic.as_bytes()).ok()
+    }
+
     /// Whether the tables here hold all that may occur in it.
     pub fn is_known(self) -> bool {
         match self.vendor {

@@ -30,6 +30,38 @@ pub enum Family {
     Array,
 }
 
+impl Family {
+    /// What TYPE answers; `module` for what only its module knows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Text => "string",
+            Family::List => "list",
+            Family::Set => "set",
+            Family::SortedSet => "zset",
+            Family::Hash => "hash",
+            Family::Stream => "stream",
+            Family::Module => "module",
+            Family::Array => "array",
+        }
+    }
+
+    /// By that name.
+    pub fn named(name: &str) -> Option<Family> {
+        [
+            Family::Text,
+            Family::List,
+            Family::Set,
+            Family::SortedSet,
+            Family::Hash,
+            Family::Stream,
+            Family::Module,
+            Family::Array,
+        ]
+        .into_iter()
+        .find(|family| family.name() == name)
+    }
+}
+
 /// One type of value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kind {

@@ -36,6 +36,7 @@ mod nagios;
 mod page;
 mod plain;
 mod prometheus;
+pub mod restore;
 
 pub use changes::{changes, line as change_line};
 pub use check::{Detail, check, in_short};

@@ -20,6 +20,7 @@ mod hostile;
 mod load;
 mod rdb;
 mod replication;
+mod restore;
 mod servers;
 mod support;
 mod usage;

@@ -26,7 +26,7 @@ pub(super) async fn run(keeping: &Keeping, args: &Import) -> Result<Exit, Failur
     Ok(Exit::Good)
 }
 
-fn failure(error: ImportError) -> Failure {
+pub(in crate::cli) fn failure(error: ImportError) -> Failure {
     match error {
         ImportError::Archive(error) => open::failure(error),
         ImportError::Rdb { path, why } => {

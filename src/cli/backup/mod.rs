@@ -16,6 +16,9 @@ mod show;
 mod take;
 mod verify;
 
+pub(super) use import::failure as import_failure;
+pub(super) use take::{ground, name_of};
+
 use anyhow::Context;
 use serde::Serialize;
 
@@ -113,7 +116,7 @@ impl Keeping {
 }
 
 /// Who writes, for those who find it unfinished.
-fn this_run() -> Run {
+pub(super) fn this_run() -> Run {
     let host = rustix::system::uname();
     Run {
         started_at_ms: now_ms(),

@@ -315,7 +315,7 @@ impl Taking<'_> {
 }
 
 /// What is there; the way to it stays in `access`.
-pub(super) async fn ground(
+pub(in crate::cli) async fn ground(
     settings: &Settings,
     access: &mut Access,
     screen: &Screen,
@@ -333,7 +333,7 @@ pub(super) async fn ground(
 }
 
 /// The name that a cluster bears in a repository: its own, else the address that was given.
-pub(super) fn name_of(settings: &Settings) -> String {
+pub(in crate::cli) fn name_of(settings: &Settings) -> String {
     let nodes = &settings.nodes.value;
     match (&settings.cluster.value, nodes.first()) {
         (Some(name), _) => name.clone(),

@@ -473,7 +473,7 @@ fn stall(text: &str) -> Result<Duration, String> {
 }
 
 /// `50MiB`; nothing a second would never end.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     match parse_bytes(text) {
         Ok(0) => Err("0 would never end".to_owned()),
         Ok(bytes) => Ok(bytes),

@@ -10,6 +10,7 @@ pub mod destroy;
 pub mod failover;
 pub mod generate;
 mod refused;
+pub mod restore;
 mod shared;
 
 use std::ffi::OsString;
@@ -80,6 +81,8 @@ pub enum Command {
     FailoverTest(Box<failover::Args>),
     /// Take a snapshot of the whole cluster, and keep, prove, prune and copy those that were taken
     Backup(Box<backup::Args>),
+    /// Put a snapshot, or RDB files, into a cluster of any shape, and prove that all of it is there
+    Restore(Box<restore::Args>),
     /// Take away a cluster that create made
     Destroy(destroy::Args),
     /// Write shell completions or man pages

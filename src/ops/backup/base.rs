@@ -51,6 +51,8 @@ pub struct Contents {
     pub functions: Vec<Vec<u8>>,
     /// What the file says of itself: `redis-ver`, `repl-offset`, `used-mem`.
     pub aux: BTreeMap<String, String>,
+    /// How many keys of each type byte.
+    pub kinds: BTreeMap<u8, u64>,
     /// Its magic, such as `REDIS0012`.
     pub rdb: String,
     /// Bytes in all.
@@ -80,6 +82,10 @@ struct Walk {
     seq: u32,
     held: Held,
     last_slot: Option<u16>,
+    /// Keys of each type byte.
+    kinds: [u64; 256],
+    /// The database under way.
+    db: u64,
     /// The piece that the value under way began in, when it was cut inside.
     began_in: Option<u32>,
     /// Keys that the file says it has.
@@ -108,6 +114,13 @@ impl PieceSize {
     }
 }
 
+impl Contents {
+    /// Bytes of memory that the data took, by the server's own account.
+    pub fn used_memory(&self) -> Option<u64> {
+        self.aux.get("used-mem")?.parse().ok()
+    }
+}
+
 impl Cutter {
     /// At the beginning of a base.
     pub fn new(size: PieceSize) -> Cutter {
@@ -124,6 +137,8 @@ impl Cutter {
                 seq: 0,
                 held: Held::default(),
                 last_slot: None,
+                kinds: [0; 256],
+                db: 0,
                 began_in: None,
                 announced: 0,
             },
@@ -226,6 +241,7 @@ impl Walk {
             raw: raw.freeze(),
             held: std::mem::take(&mut self.held),
         };
+        self.held.db = self.db;
         self.begins += at as u64;
         self.seq += 1;
         Some(piece)
@@ -254,6 +270,7 @@ impl Walk {
         }
         self.held.entries += 1;
         self.last_slot = Some(number);
+        self.kinds[usize::from(entry.kind)] += 1;
         self.contents.keys += 1;
         self.contents.expires += u64::from(entry.expires_ms.is_some());
         Ok(())
@@ -262,6 +279,13 @@ impl Walk {
     fn item(&mut self, item: &Item<'_>) {
         match item {
             Item::Header(dialect) => self.contents.rdb = dialect.to_string(),
+            Item::SelectDb(db) => {
+                self.db = *db;
+                // Only a piece that holds nothing so far begins in it.
+                if self.held.entries == 0 {
+                    self.held.db = *db;
+                }
+            }
             Item::Resize { keys, .. } => self.announced += keys,
             Item::Function(source) => self.contents.functions.push(source.to_vec()),
             // Once a slot: its numbers are counted here anyway.
@@ -279,6 +303,10 @@ impl Walk {
     fn contents(self) -> Contents {
         let mut contents = self.contents;
         contents.bytes = self.begins;
+        contents.kinds = (0..=255)
+            .zip(self.kinds)
+            .filter(|(_, keys)| *keys > 0)
+            .collect();
         contents.ranges = Slot::all()
             .zip(&self.rows)
             .filter(|(_, row)| row.keys > 0)

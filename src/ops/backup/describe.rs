@@ -57,6 +57,7 @@ pub(super) fn manifest(told: &Told<'_>, read: Vec<Read>, tables: Vec<Chunk>) -> 
 }
 
 fn shard(told: &Told<'_>, source: &Source, read: Read, table: Chunk) -> Shard {
+    let used_memory = read.contents.used_memory();
     Shard {
         slots: source.slots.clone(),
         shard_id: None,
@@ -71,7 +72,7 @@ fn shard(told: &Told<'_>, source: &Source, read: Read, table: Chunk) -> Shard {
         slot_table: Some(table),
         keys: read.contents.keys,
         expires: read.contents.expires,
-        more: More::new(),
+        more: Shard::told(&read.contents.kinds, used_memory),
     }
 }
 

@@ -21,7 +21,7 @@ use super::turns::turns;
 use crate::archive::SlotTable;
 use crate::cluster::Access;
 use crate::cluster::replica::Base;
-use crate::model::{Events, SlotSet, Topology};
+use crate::model::{Events, NodeAddr, SlotSet, Topology};
 use crate::rdb::{Digester, RdbError, Reader};
 
 /// A cluster, and where each of its shards is read.
@@ -40,9 +40,17 @@ impl Live {
     /// # Errors
     /// When it cannot be looked at, or a shard cannot be read.
     pub async fn choose(access: Access, ground: Ground) -> Result<Live, Trouble> {
+        Live::choose_from(access, ground, From::Best).await
+    }
+
+    /// The same, from such nodes.
+    ///
+    /// # Errors
+    /// When it cannot be looked at, or a shard cannot be read.
+    pub async fn choose_from(access: Access, ground: Ground, from: From) -> Result<Live, Trouble> {
         let survey = look(&access, &ground, false).await?;
         let topology = Topology::of(&survey);
-        let sources = sources(&survey, &topology, From::Best, false)?;
+        let sources = sources(&survey, &topology, from, false)?;
         let turns = turns(&survey, &sources, None).into_iter();
         Ok(Live {
             turns: turns
@@ -53,6 +61,12 @@ impl Live {
             topology,
             sources,
         })
+    }
+
+    /// Where it is read.
+    pub fn addrs(&self) -> Vec<NodeAddr> {
+        let addrs = self.sources.iter().map(|source| source.addr.clone());
+        addrs.collect()
     }
 
     /// How many shards it has.
@@ -99,7 +113,7 @@ impl Live {
 
     /// Reads every shard, each in a task of its own. Slots that moved meanwhile would be seen twice, or
     /// not at all.
-    async fn each<T: Send + 'static, F>(
+    pub(in crate::ops) async fn each<T: Send + 'static, F>(
         &self,
         events: &Events,
         read: impl Fn(Arc<Link>) -> F,
@@ -134,7 +148,7 @@ impl Live {
 }
 
 /// The way to one shard.
-struct Link {
+pub(in crate::ops) struct Link {
     access: Access,
     source: Source,
     shard: usize,
@@ -142,7 +156,7 @@ struct Link {
 
 impl Link {
     /// Gives every byte of its base away as it comes.
-    async fn walk(
+    pub(in crate::ops) async fn walk(
         &self,
         mut take: impl FnMut(&[u8]) -> Result<(), RdbError>,
     ) -> Result<(), Trouble> {

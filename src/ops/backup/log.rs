@@ -119,6 +119,7 @@ impl LogCutter {
                 slots: None,
                 entries: std::mem::take(&mut self.entries),
                 span: Some(span),
+                db: 0,
             },
         };
         self.begins = end;

@@ -26,7 +26,7 @@ impl Ground {
 }
 
 /// Looks. Briefly means the topology only.
-pub(super) async fn look(
+pub(in crate::ops) async fn look(
     access: &Access,
     ground: &Ground,
     is_brief: bool,

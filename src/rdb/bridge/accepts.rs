@@ -87,7 +87,7 @@ impl Accepts {
     }
 
     /// The metadata that goes with the key there.
-    pub(super) fn metadata_of<'a>(self, entry: &Entry<'a>) -> &'a [u8] {
+    pub fn metadata_of<'a>(self, entry: &Entry<'a>) -> &'a [u8] {
         if self.keeps_metadata() {
             entry.meta
         } else {

@@ -17,7 +17,7 @@ use super::list::Snapshot;
 use super::nodes_json::{self, Known};
 use crate::archive::{
     ArchiveError, Consistency, FORMAT, Held, Kind, Manifest, More, Part, Repository, Run, Server,
-    Shard, Writer,
+    Shard, SnapshotId, Writer,
 };
 use crate::model::{Event, Events, SlotSet};
 use crate::ops::backup::base::{Contents, Cutter, PieceSize, RawPiece};
@@ -47,6 +47,13 @@ pub struct ImportReport {
     pub files: Vec<Imported>,
     /// Slots that more than one file has keys of.
     pub shared_slots: SlotSet,
+}
+
+impl ImportReport {
+    /// The snapshot that became of it.
+    pub fn id(&self) -> &SnapshotId {
+        &self.snapshot.id
+    }
 }
 
 /// A file that is in.
@@ -296,7 +303,7 @@ impl Taking<'_> {
             slot_table: Some(table),
             keys: contents.keys,
             expires: contents.expires,
-            more: More::new(),
+            more: Shard::told(&contents.kinds, contents.used_memory()),
         });
         self.contents.push(contents);
         Ok(())

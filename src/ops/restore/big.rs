@@ -1,0 +1,243 @@
+//! Large values in parts, so that no command holds a master up for long: their elements go to a key of
+//! another name in the same slot, and when all are there it gets its own name.
+//!
+//! RESTORE of a hash of 34 MB holds a Redis 7.0 up for three quarters of a second, a string of that size
+//! for hardly a moment; so only values of elements go this way, and strings that RESTORE does not take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::load::LargeEntry;
+use super::pack::Packing;
+use super::refusal::Refusal;
+use super::routes::{Routes, Table};
+use super::trouble::Trouble;
+use crate::cluster::lane::{Batch, Lane};
+use crate::cluster::{Access, Command, Node, key_in};
+use crate::model::{NodeAddr, Slot, SlotSet, Topology};
+use crate::ops::backup::{Ground, look};
+use crate::rdb::{Elements, Entry, Family, Limits, Reason, family};
+
+/// So much of a value is restored in a millisecond at the least: 45 KB of a large hash on the slowest of
+/// five servers (Redis 7.0), on two cores.
+const BYTES_A_MS: u128 = 45_000;
+/// The longest string that servers take in one command (`proto-max-bulk-len`), less what stands around.
+const LONGEST: usize = (512 << 20) - 1024;
+
+/// The way for large values.
+pub(super) struct Big {
+    pub access: Access,
+    pub ground: Ground,
+    pub routes: Arc<Routes>,
+    /// From this size on.
+    pub from: usize,
+    limits: Limits,
+}
+
+impl Big {
+    pub(super) fn new(
+        access: &Access,
+        ground: &Ground,
+        routes: &Arc<Routes>,
+        max_stall: Duration,
+    ) -> Big {
+        // A part may take a fifth of it: whoever else is served comes in between.
+        let ms = usize::try_from(max_stall.as_millis() / 5).unwrap_or(usize::MAX);
+        let from = (max_stall.as_millis() * BYTES_A_MS).clamp(64 << 10, LONGEST as u128);
+        Big {
+            access: access.clone(),
+            ground: ground.clone(),
+            routes: routes.clone(),
+            from: from as usize,
+            limits: Limits {
+                bytes: ms.saturating_mul(PART_A_MS).clamp(16 << 10, 1 << 20),
+                items: ms.saturating_mul(ELEMENTS_A_MS).clamp(100, 10_000),
+            },
+        }
+    }
+
+    /// Whether that entry goes in parts.
+    pub(super) fn is_meant(&self, entry: &Entry<'_>) -> bool {
+        if entry.value.len() < self.from {
+            return false;
+        }
+        match family(entry.dialect, entry.kind) {
+            Ok(Family::Module | Family::Array) | Err(_) => false,
+            Ok(Family::Text) => entry.value.len() >= LONGEST,
+            Ok(_) => true,
+        }
+    }
+}
+
+/// How often it is begun again when the target changes in the middle.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(300);
+/// How long one part may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes and elements of one part, for each ms that it may take.
+const PART_A_MS: usize = 16 << 10;
+const ELEMENTS_A_MS: usize = 250;
+
+/// What became of a large value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It is there.
+    Whole,
+    /// The key was there already.
+    Busy,
+    /// It cannot go.
+    Impossible(Reason),
+}
+
+impl Big {
+    /// Builds the value up beside and gives it its name.
+    pub(super) async fn send(
+        &self,
+        packing: &Packing,
+        large: &LargeEntry,
+    ) -> Result<Sent, Trouble> {
+        let mut tried = 0;
+        loop {
+            match self.try_once(packing, large).await {
+                Err(trouble) if trouble.may_pass() && tried < TRIES => {
+                    tried += 1;
+                    sleep(PAUSE).await;
+                    if let Ok(survey) = look(&self.access, &self.ground, true).await {
+                        self.routes.set(Table::of(&Topology::of(&survey)));
+                    }
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn try_once(&self, packing: &Packing, large: &LargeEntry) -> Result<Sent, Trouble> {
+        let table = self.routes.now();
+        let Some(addr) = table.addr(large.slot) else {
+            return Err(Trouble::Disturbed(format!(
+                "slot {} has no master",
+                large.slot
+            )));
+        };
+        let entry = large.entry();
+        let unreadable = |error| Trouble::Value {
+            key: shown(&large.key),
+            error,
+        };
+        let elements = Elements::of(&entry, packing.accepts(), self.limits);
+        let mut elements = match elements.map_err(unreadable)? {
+            Ok(elements) => elements,
+            Err(reason) => return Ok(Sent::Impossible(reason)),
+        };
+        let beside = beside(large);
+        let mut lane = Lane::open(&self.access, addr, PATIENCE).await?;
+        if large.db != 0 {
+            let mut select = Batch::default();
+            select.push(&[b"SELECT", large.db.to_string().as_bytes()]);
+            part(&mut lane, select).await?;
+        }
+        while let Some(commands) = elements.next_batch().map_err(unreadable)? {
+            let mut batch = Batch::with_capacity(commands.bytes() + 1024);
+            for command in commands.commands() {
+                let arguments = command.arguments();
+                batch.begin(arguments.len() + 2);
+                batch.word(command.name());
+                batch.word(&beside);
+                arguments.for_each(|argument| batch.word(argument));
+                batch.end();
+            }
+            part(&mut lane, batch).await?;
+        }
+        if let Some(ms) = packing.expiry(&entry) {
+            let mut batch = Batch::default();
+            batch.push(&[b"PEXPIREAT", &beside, ms.to_string().as_bytes()]);
+            part(&mut lane, batch).await?;
+        }
+        self.name(addr, packing, large, &beside).await
+    }
+
+    /// Gives it its name, where that is free or what has it is replaced.
+    async fn name(
+        &self,
+        addr: &NodeAddr,
+        packing: &Packing,
+        large: &LargeEntry,
+        beside: &[u8],
+    ) -> Result<Sent, Trouble> {
+        let node = Node::connect(&self.access, addr)
+            .await?
+            .with_deadline(PATIENCE);
+        node.ask(&Command::words("SELECT").arg(large.db.to_string()))
+            .await?;
+        if packing.replaces() {
+            // What is there goes in the background; RENAME would take its time for it.
+            node.ask(&Command::words("UNLINK").arg(&large.key)).await?;
+            node.ask(&Command::words("RENAME").arg(beside).arg(&large.key))
+                .await?;
+            return Ok(Sent::Whole);
+        }
+        let named = Command::words("RENAMENX").arg(beside).arg(&large.key);
+        match node.ask(&named).await?.integer() {
+            Some(0) => {
+                node.ask(&Command::words("UNLINK").arg(beside)).await?;
+                Ok(Sent::Busy)
+            }
+            _ => Ok(Sent::Whole),
+        }
+    }
+}
+
+/// Sends one part and waits for its answer: others get their turn in between.
+async fn part(lane: &mut Lane, batch: Batch) -> Result<(), Trouble> {
+    lane.send(Arc::new(batch)).await;
+    let answered = lane.answered().await?;
+    match answered.refused.into_iter().next() {
+        None => Ok(()),
+        Some((_, said)) => {
+            let addr = lane.addr().clone();
+            Err(match Refusal::of(&said) {
+                Refusal::Moved | Refusal::Later | Refusal::Ask(_) => {
+                    Trouble::Disturbed(format!("{addr} answered: {said}"))
+                }
+                _ => Trouble::NotTaken { addr, said },
+            })
+        }
+    }
+}
+
+/// A name in the same slot that nobody else has.
+fn beside(large: &LargeEntry) -> Vec<u8> {
+    let slot = Slot::new(large.slot).map(|slot| SlotSet::range(slot, slot));
+    let tag = slot.and_then(|slot| key_in(&slot)).unwrap_or_default();
+    let hash = xxhash_rust::xxh3::xxh3_64(&large.key);
+    format!("{{{tag}}}goodcache-restore:{hash:016x}").into_bytes()
+}
+
+fn shown(key: &[u8]) -> String {
+    key[..key.len().min(80)].escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::Dialect;
+
+    #[test]
+    fn the_name_beside_lies_in_the_same_slot() {
+        for key in [&b"plain"[..], b"a}b{c", b"{tag}x", b"\x00\xff"] {
+            let slot = Slot::of_key(key);
+            let large = LargeEntry {
+                key: key.to_vec(),
+                db: 0,
+                kind: 0,
+                value: Vec::new(),
+                dialect: Dialect::redis(9),
+                expires_ms: None,
+                slot: slot.number(),
+            };
+            assert_eq!(Slot::of_key(&beside(&large)), slot, "{key:?}");
+        }
+    }
+}

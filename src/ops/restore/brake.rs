@@ -1,0 +1,180 @@
+//! How fast the target is loaded: not faster than so many bytes a second, and not so fast that its own
+//! answers become slow.
+//!
+//! Beside the load every master is asked PING, as its users ask it. While the slowest one in a hundred of
+//! the last answers stays under the limit each master may have more under way, else less; the least is
+//! one batch at a time, with a rest after each.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::cluster::{Access, Node};
+use crate::model::NodeAddr;
+
+/// Between two questions to one master.
+const PACE: Duration = Duration::from_millis(20);
+/// Answers that are remembered: some two seconds.
+const MEMORY: usize = 100;
+/// The least that a master may have under way, and by what it grows.
+const LEAST: usize = 1;
+const MORE: usize = 32 << 10;
+const MOST: usize = 16 << 20;
+/// The longest rest between two batches.
+const REST: u64 = 200_000;
+
+/// The brake.
+pub(super) struct Brake {
+    rate: Option<u64>,
+    /// When the next bytes may go.
+    due: tokio::sync::Mutex<Instant>,
+    /// How many bytes each master may have under way.
+    pub window: Arc<AtomicUsize>,
+    /// How long is waited after a batch, in us.
+    rest: Arc<AtomicU64>,
+    /// The slowest of all answers, us.
+    slowest: Arc<AtomicU64>,
+    _probing: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Brake {
+    pub(super) fn new(
+        access: &Access,
+        masters: &[NodeAddr],
+        rate: Option<u64>,
+        limit: Option<Duration>,
+    ) -> Brake {
+        let begin = match limit {
+            Some(_) => MORE,
+            None => MOST,
+        };
+        let window = Arc::new(AtomicUsize::new(begin));
+        let (rest, slowest) = (Arc::new(AtomicU64::new(0)), Arc::default());
+        let probing = limit.map(|limit| {
+            let probes = masters.iter().map(|addr| {
+                let probe = Probe {
+                    access: access.clone(),
+                    addr: addr.clone(),
+                    limit,
+                    window: window.clone(),
+                    rest: rest.clone(),
+                    slowest: Arc::clone(&slowest),
+                };
+                AbortOnDropHandle::new(tokio::spawn(probe.run()))
+            });
+            probes.collect()
+        });
+        Brake {
+            rate,
+            due: tokio::sync::Mutex::new(Instant::now()),
+            window,
+            rest,
+            slowest,
+            _probing: probing.unwrap_or_default(),
+        }
+    }
+
+    /// Waits until so many bytes may go.
+    pub(super) async fn take(&self, bytes: usize) {
+        let rest = self.rest.load(Ordering::Relaxed);
+        if rest > 0 {
+            sleep(Duration::from_micros(rest)).await;
+        }
+        let Some(rate) = self.rate else { return };
+        let mut due = self.due.lock().await;
+        sleep_until(*due).await;
+        let takes = Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
+        *due = (*due).max(Instant::now()) + takes;
+    }
+
+    /// The slowest answer that any master gave beside the load; `None` when none was asked.
+    pub(super) fn slowest(&self) -> Option<Duration> {
+        match self.slowest.load(Ordering::Relaxed) {
+            0 => None,
+            us => Some(Duration::from_micros(us)),
+        }
+    }
+}
+
+/// The questions to one master.
+struct Probe {
+    access: Access,
+    addr: NodeAddr,
+    limit: Duration,
+    window: Arc<AtomicUsize>,
+    rest: Arc<AtomicU64>,
+    slowest: Arc<AtomicU64>,
+}
+
+impl Probe {
+    async fn run(self) {
+        let mut answers = VecDeque::with_capacity(MEMORY);
+        let mut node = None;
+        loop {
+            sleep(PACE).await;
+            if node.is_none() {
+                node = Node::connect(&self.access, &self.addr).await.ok();
+            }
+            let Some(asked) = &node else { continue };
+            let began = Instant::now();
+            let answered = asked.say("PING").await;
+            let took = began.elapsed();
+            if answered.is_err() {
+                node = None;
+            }
+            if answers.len() == MEMORY {
+                answers.pop_front();
+            }
+            answers.push_back(took);
+            let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            self.slowest.fetch_max(us, Ordering::Relaxed);
+            let (window, rest) = adjusted(
+                answers.iter().max().copied().unwrap_or(took),
+                self.limit,
+                self.window.load(Ordering::Relaxed),
+                self.rest.load(Ordering::Relaxed),
+            );
+            self.window.store(window, Ordering::Relaxed);
+            self.rest.store(rest, Ordering::Relaxed);
+            if took > self.limit {
+                // What is under way already is no reason to go down twice.
+                answers.clear();
+            }
+        }
+    }
+}
+
+/// The next window and rest, by the slowest answer: pure.
+fn adjusted(slowest: Duration, limit: Duration, window: usize, rest: u64) -> (usize, u64) {
+    let is_close = slowest.as_secs_f64() > limit.as_secs_f64() * 0.5;
+    match (slowest > limit, is_close) {
+        (true, _) if window > LEAST => ((window / 2).max(LEAST), rest),
+        (true, _) => (window, (rest * 2).clamp(1000, REST)),
+        (false, true) => (window, rest),
+        (false, false) if rest > 0 => (window, rest / 2),
+        (false, false) => ((window + MORE).min(MOST), rest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_answers_halve_what_is_under_way_and_quick_ones_let_it_grow() {
+        let limit = Duration::from_millis(20);
+        let (quick, slow) = (Duration::from_millis(2), Duration::from_millis(30));
+        let close = Duration::from_millis(15);
+        assert_eq!(adjusted(slow, limit, 1 << 20, 0), (1 << 19, 0));
+        assert_eq!(adjusted(slow, limit, LEAST, 0), (LEAST, 1000));
+        assert_eq!(adjusted(slow, limit, LEAST, REST), (LEAST, REST));
+        assert_eq!(adjusted(close, limit, 1000, 0), (1000, 0));
+        assert_eq!(adjusted(quick, limit, LEAST, 1000), (LEAST, 500));
+        assert_eq!(adjusted(quick, limit, 1000, 0), (1000 + MORE, 0));
+        assert_eq!(adjusted(quick, limit, MOST, 0), (MOST, 0));
+    }
+}

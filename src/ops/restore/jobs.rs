@@ -1,0 +1,64 @@
+//! What is read in which order: runs of pieces that can be read on their own, dealt out so that every
+//! master of the target has something to do. Pure.
+//!
+//! A run begins with a piece that begins between two entries, and goes on through those that begin in the
+//! middle of one. Bases that are sorted by slots (newer servers write them so) come in the order of the
+//! target's masters, one run for each in turn; of others every piece holds something for everybody.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::routes::Table;
+use crate::archive::{Manifest, Shard};
+
+/// A run of pieces of one shard's base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Job {
+    pub shard: usize,
+    /// The places of its pieces in the base, from the first to before the last.
+    pub pieces: std::ops::Range<usize>,
+}
+
+/// All jobs, in the order in which they are dealt out.
+pub(super) fn jobs(manifest: &Manifest, table: &Table) -> VecDeque<Job> {
+    let mut by_master = BTreeMap::<Option<usize>, VecDeque<Job>>::new();
+    for (index, shard) in manifest.shards.iter().enumerate() {
+        for pieces in runs(shard) {
+            let first = shard.base[pieces.start].first_slot;
+            let master = first.and_then(|slot| table.owner(slot.number()));
+            let job = Job {
+                shard: index,
+                pieces,
+            };
+            by_master.entry(master).or_default().push_back(job);
+        }
+    }
+    let mut dealt = VecDeque::new();
+    while !by_master.is_empty() {
+        by_master.retain(|_, jobs| {
+            dealt.extend(jobs.pop_front());
+            !jobs.is_empty()
+        });
+    }
+    dealt
+}
+
+/// A piece that ends in the middle of a value belongs to every slot, as far as its writer knew.
+fn runs(shard: &Shard) -> Vec<std::ops::Range<usize>> {
+    let mut runs = Vec::new();
+    let mut begin = 0;
+    for (n, chunk) in shard.base.iter().enumerate() {
+        let ends_between = chunk.first_slot.is_some();
+        if ends_between {
+            runs.push(begin..n + 1);
+            begin = n + 1;
+        }
+    }
+    if begin < shard.base.len() {
+        match runs.last_mut() {
+            // The end of the stream holds no entry; it is read with what comes before it.
+            Some(last) => last.end = shard.base.len(),
+            None => runs.push(begin..shard.base.len()),
+        }
+    }
+    runs
+}

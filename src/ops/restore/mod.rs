@@ -1,0 +1,39 @@
+//! Restoring a snapshot into a cluster of any shape, or a server on its own.
+//!
+//! `run` is the story: look and plan, send what no log changes (`load`, over `feed`), play the logs
+//! (`play`), read the target back and compare (`prove`). What is decided is pure: `plan`, `jobs`,
+//! `select`, `pack`, `touched`, `absolute`, `refusal`.
+
+mod absolute;
+mod big;
+mod brake;
+mod feed;
+mod jobs;
+mod journal;
+mod load;
+mod log;
+mod order;
+mod pack;
+mod parts;
+mod plan;
+mod play;
+mod prove;
+mod refusal;
+mod report;
+mod routes;
+mod run;
+mod select;
+mod target;
+mod touched;
+mod trouble;
+
+pub use load::Impossible;
+pub use order::{Existing, Options, Order, Place};
+pub use plan::{Plan, Refusal, Share};
+pub use prove::{KeyFault, Proof};
+pub use refusal::Refused;
+pub use report::Restored;
+pub use run::{Prepared, prepare};
+pub use select::Select;
+pub use target::Master;
+pub use trouble::Trouble;

@@ -1,0 +1,163 @@
+//! What belongs to the cluster as a whole and goes with no key: functions to every master, users to every
+//! node.
+
+use std::collections::BTreeSet;
+
+use super::order::{Existing, Place};
+use super::target::Target;
+use super::trouble::Trouble;
+use crate::archive::Kind;
+use crate::cluster::{Command, Node, NodeError, Reply};
+use crate::model::NodeAddr;
+use crate::model::words::{counted, listed};
+
+/// What stands in a snapshot in the place of a password's hash that was not kept.
+const BLANK: &str = "#(not";
+const KEPT: &str = "kept)";
+/// The user that everybody is without a login: changing it may shut everybody out.
+const DEFAULT: &str = "default";
+
+/// Loads the function libraries into every master; what had to be told.
+pub(super) async fn functions(
+    place: &Place,
+    masters: &[NodeAddr],
+    existing: Existing,
+) -> Result<Vec<String>, Trouble> {
+    let Some(payload) = part(place, "functions").await? else {
+        return Ok(Vec::new());
+    };
+    let policy = match existing {
+        Existing::Refuse | Existing::Skip => "APPEND",
+        Existing::Replace | Existing::Flush => "REPLACE",
+    };
+    let mut remarks = BTreeSet::new();
+    for addr in masters {
+        let node = Node::connect(&place.access, addr).await?;
+        let has = node.say("FUNCTION DUMP").await;
+        if matches!(&has, Ok(Reply::Bytes(bytes)) if same_libraries(bytes, &payload)) {
+            continue;
+        }
+        let restore = Command::words("FUNCTION RESTORE").arg(&payload).arg(policy);
+        match node.ask(&restore).await {
+            Ok(_) => {}
+            Err(NodeError::Server { said, .. }) if said.contains("unknown command") => {
+                remarks
+                    .insert("the target is too old for functions: they were left out".to_owned());
+            }
+            Err(NodeError::Server { said, .. }) if said.contains("already exists") => {
+                remarks.insert(
+                    "functions that the target has were left as they are (--replace replaces them)"
+                        .to_owned(),
+                );
+            }
+            Err(error @ (NodeError::Server { .. } | NodeError::Forbidden { .. })) => {
+                remarks.insert(format!("functions were not restored: {error}"));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(remarks.into_iter().collect())
+}
+
+/// The footer is the server's version and a checksum.
+fn same_libraries(one: &[u8], other: &[u8]) -> bool {
+    let body = |bytes: &[u8]| bytes.len().checked_sub(10).map(|end| bytes[..end].to_vec());
+    body(one) == body(other)
+}
+
+/// Sets the users on every node; what had to be told.
+pub(super) async fn users(place: &Place, target: &Target) -> Result<Vec<String>, Trouble> {
+    let Some(text) = part(place, "acl").await? else {
+        return Ok(vec!["the snapshot has no ACL users".to_owned()]);
+    };
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let own = place.access.credentials.user.as_deref().unwrap_or(DEFAULT);
+    let users: Vec<User> = text.lines().filter_map(User::parse).collect();
+    let (left, set): (Vec<&User>, Vec<&User>) = users
+        .iter()
+        .partition(|user| user.name == DEFAULT || user.name == own);
+    for member in target.topology.members.values() {
+        let Some(addr) = member.addr.as_ref().filter(|_| member.is_answering) else {
+            continue;
+        };
+        let node = Node::connect(&place.access, addr).await?;
+        for user in &set {
+            let command = Command::words("ACL SETUSER").arg(&user.name).arg("reset");
+            let command = user.rules.iter().fold(command, Command::arg);
+            node.ask(&command).await?;
+        }
+    }
+    let mut remarks = Vec::new();
+    if !set.is_empty() {
+        remarks.push(format!(
+            "{} restored on every node; write them down there: ACL SAVE, or CONFIG REWRITE",
+            counted(set.len(), "user")
+        ));
+    }
+    if !left.is_empty() {
+        remarks.push(format!(
+            "left as they are: {} (a login must not shut itself out)",
+            listed(left.iter().map(|user| user.name.clone()), 6)
+        ));
+    }
+    let mute = set.iter().filter(|user| user.is_blank);
+    let mute = listed(mute.map(|user| user.name.clone()), 6);
+    if !mute.is_empty() {
+        remarks.push(format!(
+            "without a password, for none was kept (the repository has no passphrase): {mute}; set \
+             one: ACL SETUSER NAME '>...'"
+        ));
+    }
+    Ok(remarks)
+}
+
+/// A line of ACL LIST.
+struct User {
+    name: String,
+    rules: Vec<String>,
+    is_blank: bool,
+}
+
+impl User {
+    fn parse(line: &str) -> Option<User> {
+        let mut words = line.split_ascii_whitespace();
+        if words.next()? != "user" {
+            return None;
+        }
+        let name = words.next()?.to_owned();
+        let mut is_blank = false;
+        let rules = words.filter(|word| {
+            let is_placeholder = [BLANK, KEPT].contains(word);
+            is_blank |= is_placeholder;
+            !is_placeholder
+        });
+        Some(User {
+            name,
+            rules: rules.map(str::to_owned).collect(),
+            is_blank,
+        })
+    }
+}
+
+async fn part(place: &Place, kind: &str) -> Result<Option<Vec<u8>>, Trouble> {
+    let Some(kind) = Kind::new(kind) else {
+        return Ok(None);
+    };
+    let parts = place.repository.parts(&place.manifest, &kind).await?;
+    Ok(parts.into_iter().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_read_without_what_was_not_kept() {
+        let user = User::parse("user app on #(not kept) ~app:* &* -@all +get").unwrap();
+        assert_eq!(user.name, "app");
+        assert_eq!(user.rules, ["on", "~app:*", "&*", "-@all", "+get"]);
+        assert!(user.is_blank);
+        assert!(!User::parse("user app on #5e88 ~*").unwrap().is_blank);
+        assert!(User::parse("").is_none());
+    }
+}

@@ -1,0 +1,350 @@
+//! What a restore would do, and why it must not begin: pure, from the snapshot and the target.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::order::{Existing, Options};
+use super::target::{Master, Target};
+use super::touched::Touched;
+use crate::archive::{Manifest, SlotTable};
+use crate::model::words::{bytes, count, counted, listed};
+use crate::model::{SlotSet, Vendor as Maker};
+use crate::rdb::{Accepts, Dialect, Family, Way, can_go, family};
+
+/// Of a snapshot whose servers did not say what memory its data took: so much for each byte of it.
+/// Small keys take some 2 to 3 times their bytes in an RDB, long strings hardly more than once.
+const MEMORY_A_BYTE: u64 = 2;
+/// A clock that is off by more is told, ms.
+const CLOCK: i64 = 1000;
+
+/// A plan.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Plan {
+    /// Keys of the snapshot, all of its bases.
+    pub keys: u64,
+    /// The bytes of its bases before packing.
+    pub bytes: u64,
+    /// Keys of each type.
+    pub types: BTreeMap<String, u64>,
+    /// Commands of its logs, which are played behind the bases.
+    pub log_commands: u64,
+    /// What goes where.
+    pub masters: Vec<Share>,
+    /// Keys that the target holds.
+    pub target_keys: u64,
+    /// What should be known before.
+    pub warnings: Vec<String>,
+    /// Why it must not begin.
+    pub refusals: Vec<Refusal>,
+}
+
+/// What one master of the target gets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Share {
+    /// The master as it is.
+    #[serde(flatten)]
+    pub master: Master,
+    /// Keys that it gets, as far as the snapshot's tables say.
+    pub gets_keys: u64,
+    /// Their bytes.
+    pub gets_bytes: u64,
+    /// The memory that they need, estimated.
+    pub needs_memory: u64,
+}
+
+/// Why it must not begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// What is in the way.
+    pub what: String,
+    /// What to do.
+    pub next: String,
+}
+
+/// What the snapshot is, for a plan.
+pub(super) struct Known<'a> {
+    pub manifest: &'a Manifest,
+    pub tables: &'a [Option<SlotTable>],
+    pub touched: &'a Touched,
+    /// Whether an earlier run of this very command stopped half-way.
+    pub is_resumed: bool,
+}
+
+/// Plans.
+pub(super) fn plan(known: &Known<'_>, target: &Target, options: &Options) -> Plan {
+    let manifest = known.manifest;
+    let mut plan = Plan {
+        keys: manifest.keys(),
+        bytes: base_bytes(manifest),
+        types: types(manifest),
+        log_commands: known.touched.commands,
+        masters: shares(known, target),
+        target_keys: target.keys(),
+        ..Plan::default()
+    };
+    uncovered(&mut plan, known, target, options);
+    logs(&mut plan, known, options);
+    occupied(&mut plan, known, options);
+    memory(&mut plan, options);
+    bridge(&mut plan, manifest);
+    modules(&mut plan, manifest);
+    clocks(&mut plan);
+    plan
+}
+
+fn base_bytes(manifest: &Manifest) -> u64 {
+    let chunks = manifest.shards.iter().flat_map(|shard| &shard.base);
+    chunks.map(|chunk| chunk.raw_bytes).sum()
+}
+
+/// Keys of each family; empty when the snapshot does not say.
+fn types(manifest: &Manifest) -> BTreeMap<String, u64> {
+    let mut types = BTreeMap::new();
+    for (dialect, kind, keys) in kinds(manifest) {
+        let name = family(dialect, kind).map_or("unknown", Family::name);
+        *types.entry(name.to_owned()).or_default() += keys;
+    }
+    types
+}
+
+fn kinds(manifest: &Manifest) -> impl Iterator<Item = (Dialect, u8, u64)> {
+    manifest.shards.iter().flat_map(|shard| {
+        let dialect = Dialect::named(&shard.rdb);
+        let types = shard.types().unwrap_or_default();
+        types
+            .into_iter()
+            .filter_map(move |(kind, keys)| Some((dialect?, kind, keys)))
+    })
+}
+
+fn shares(known: &Known<'_>, target: &Target) -> Vec<Share> {
+    let memory: Option<u64> = known
+        .manifest
+        .shards
+        .iter()
+        .map(|shard| shard.used_memory())
+        .sum();
+    let all_bytes = base_bytes(known.manifest).max(1);
+    let share = |master: &Master| {
+        let rows = known.tables.iter().flatten().flat_map(|table| &table.rows);
+        let mine = rows.filter(|row| master.slots.contains(row.slot));
+        let (keys, bytes) = mine.fold((0, 0), |(keys, bytes), row| {
+            (keys + row.keys, bytes + row.bytes)
+        });
+        let by_share =
+            |memory: u64| (u128::from(memory) * u128::from(bytes) / u128::from(all_bytes)) as u64;
+        Share {
+            master: master.clone(),
+            gets_keys: keys,
+            gets_bytes: bytes,
+            needs_memory: memory.map_or(bytes.saturating_mul(MEMORY_A_BYTE), by_share),
+        }
+    };
+    target.masters.iter().map(share).collect()
+}
+
+fn refuse(plan: &mut Plan, what: String, next: impl Into<String>) {
+    plan.refusals.push(Refusal {
+        what,
+        next: next.into(),
+    });
+}
+
+fn uncovered(plan: &mut Plan, known: &Known<'_>, target: &Target, options: &Options) {
+    let mut covered = SlotSet::new();
+    for master in &target.masters {
+        covered = covered.union(&master.slots);
+    }
+    let rows = known.tables.iter().flatten().flat_map(|table| &table.rows);
+    let lost: SlotSet = rows
+        .map(|row| row.slot)
+        .filter(|slot| !covered.contains(*slot))
+        .collect();
+    let wanted = match &options.select.slots {
+        Some(slots) => lost.intersection(slots),
+        None => lost,
+    };
+    if target.masters.is_empty() {
+        refuse(
+            plan,
+            "no master of the target has slots and answers".to_owned(),
+            "see goodcache check",
+        );
+    } else if !wanted.is_empty() {
+        let what = format!(
+            "{} of the snapshot {} no master in the target that answers",
+            counted(wanted.len(), "slot"),
+            if wanted.len() == 1 { "has" } else { "have" }
+        );
+        refuse(plan, what, "make the target whole first: goodcache check");
+    }
+}
+
+/// A command of which nobody knows what it changes cannot be routed, and leaving it out would be a lie.
+fn logs(plan: &mut Plan, known: &Known<'_>, options: &Options) {
+    let unknown = &known.touched.unknown;
+    if !unknown.is_empty() {
+        let what = format!(
+            "the logs hold commands that cannot be played: {}",
+            listed(unknown.iter().cloned(), 6)
+        );
+        refuse(
+            plan,
+            what,
+            "restore the snapshot before it, or boot it as it is: goodcache backup export",
+        );
+    }
+    let is_by_value = !options.select.families.is_empty() || options.select.min_ttl_ms.is_some();
+    if is_by_value && !known.touched.is_empty() {
+        plan.warnings.push(
+            "keys that the logs change are restored whatever their type and time to live"
+                .to_owned(),
+        );
+    }
+}
+
+fn occupied(plan: &mut Plan, known: &Known<'_>, options: &Options) {
+    let is_meant = options.existing != Existing::Refuse || known.is_resumed;
+    if plan.target_keys == 0 || is_meant {
+        return;
+    }
+    let what = format!("the target holds {} already", many(plan.target_keys));
+    refuse(
+        plan,
+        what,
+        "say what becomes of them: --skip-existing leaves them, --replace replaces those that the \
+         snapshot has, --flush removes all first",
+    );
+}
+
+/// A master that cannot hold its share refuses writes half-way, or drops keys without a word.
+fn memory(plan: &mut Plan, options: &Options) {
+    if !options.select.is_all() {
+        return;
+    }
+    let mut found = Vec::new();
+    for share in &plan.masters {
+        let master = &share.master;
+        let used = match options.existing {
+            Existing::Flush => 0,
+            _ => master.used_memory,
+        };
+        let limit = match master.maxmemory {
+            0 => master.machine_memory,
+            limit => limit,
+        };
+        if limit == 0 || used.saturating_add(share.needs_memory) <= limit {
+            continue;
+        }
+        let ends = match (master.maxmemory, master.policy.as_str()) {
+            (0, _) => "its machine has no more",
+            (_, "noeviction") => "it would refuse what comes last",
+            _ => "it would drop keys without a word",
+        };
+        found.push(format!(
+            "{} needs about {} more and may use {} of which {} are taken: {ends}",
+            master.addr,
+            bytes(share.needs_memory),
+            bytes(limit),
+            bytes(used),
+        ));
+    }
+    for what in found {
+        refuse(
+            plan,
+            what,
+            "raise maxmemory, add masters, or restore a part: --keys, --slots",
+        );
+    }
+}
+
+/// What cannot go is known by its type before a byte is sent, where the snapshot says its types.
+fn bridge(plan: &mut Plan, manifest: &Manifest) {
+    let accepts: Vec<Accepts> = plan
+        .masters
+        .iter()
+        .map(|share| accepts(&share.master))
+        .collect();
+    let mut cannot = BTreeMap::<String, u64>::new();
+    let mut may_not = 0;
+    for (dialect, kind, keys) in kinds(manifest) {
+        let ways = accepts
+            .iter()
+            .map(|accepts| can_go(dialect, kind, *accepts));
+        for way in ways {
+            match way {
+                Ok(Way::Impossible(reason)) => {
+                    *cannot.entry(reason.to_string()).or_default() += keys;
+                    break;
+                }
+                Ok(Way::UnlessFieldsExpire) => {
+                    may_not += keys;
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
+    for (reason, keys) in cannot {
+        plan.warnings
+            .push(format!("{} cannot go there: {reason}", many(keys)));
+    }
+    if may_not > 0 {
+        plan.warnings.push(format!(
+            "of {} those cannot go there that have fields which expire: the target knows no such fields",
+            many(may_not)
+        ));
+    }
+}
+
+fn many(keys: u64) -> String {
+    match keys {
+        1 => "1 key".to_owned(),
+        keys => format!("{} keys", count(keys)),
+    }
+}
+
+/// What a master takes.
+pub(super) fn accepts(master: &Master) -> Accepts {
+    let vendor = match master.vendor {
+        Maker::Redis => crate::rdb::Vendor::Redis,
+        Maker::Valkey => crate::rdb::Vendor::Valkey,
+    };
+    Accepts::of_server(vendor, &master.version.to_string())
+        .with_modules(master.modules.keys().map(String::as_str))
+}
+
+fn modules(plan: &mut Plan, manifest: &Manifest) {
+    if !plan.types.contains_key(Family::Module.name()) {
+        return;
+    }
+    let missing = manifest.modules.keys().filter(|name| {
+        let has = |share: &Share| share.master.modules.contains_key(*name);
+        !plan.masters.iter().all(has)
+    });
+    let missing = listed(missing.cloned(), 6);
+    if !missing.is_empty() {
+        plan.warnings.push(format!(
+            "modules that the snapshot's servers had are not loaded in the target: {missing}; their \
+             keys will be refused"
+        ));
+    }
+}
+
+fn clocks(plan: &mut Plan) {
+    for share in &plan.masters {
+        if let Some(ahead) = share
+            .master
+            .clock_ahead_ms
+            .filter(|ahead| ahead.abs() > CLOCK)
+        {
+            plan.warnings.push(format!(
+                "the clock of {} is {:.1} s {} this machine's: keys expire by its clock",
+                share.master.addr,
+                ahead.abs() as f64 / 1000.0,
+                if ahead > 0 { "ahead of" } else { "behind" }
+            ));
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The logs played into the target, behind the bases: every key that they change is set back to what the
+//! base has, then changed as it was changed, in the order in which it was.
+//!
+//! Order counts here and nothing may be done twice, so nothing goes out again by itself. When the target
+//! changes in the middle (a failover, a moved slot) the whole is done once more from the first key: it
+//! begins by setting them all back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::absolute::{Word, shifted};
+use super::feed::{Feeds, Parcel};
+use super::log::{Logged, Logs};
+use super::routes::{Routes, Table};
+use super::select::Select;
+use super::touched::{SHIFT_MS, Touched};
+use super::trouble::Trouble;
+use crate::cluster::lane::Batch;
+use crate::cluster::{Access, Command, Node, NodeError, Reply};
+use crate::model::{NodeAddr, Slot};
+use crate::rdb::Changes;
+
+/// Commands in one batch.
+const COMMANDS: usize = 256;
+const BATCH: usize = 64 << 10;
+/// Keys that are asked for in one flight.
+const FLIGHT: usize = 512;
+
+/// A play.
+pub(super) struct Playing<'a> {
+    pub logs: Logs<'a>,
+    pub touched: &'a Touched,
+    pub select: &'a Select,
+    pub access: &'a Access,
+    pub routes: &'a Arc<Routes>,
+}
+
+/// Batches for each master that are filled in order.
+struct Outgoing<'a> {
+    feeds: &'a Feeds,
+    table: Arc<Table>,
+    open: BTreeMap<(usize, u64), (Batch, Vec<u16>)>,
+    /// The last database of each master: a batch for another one ends that.
+    last: BTreeMap<usize, u64>,
+}
+
+impl Playing<'_> {
+    /// Takes every key away that the logs change.
+    pub(super) async fn reset(&self, feeds: &Feeds) -> Result<(), Trouble> {
+        let mut out = Outgoing::new(feeds, self.routes);
+        for shard in 0..self.logs.manifest.shards.len() {
+            let take = async |logged: Logged<'_>| {
+                for key in self.keys(&logged) {
+                    let words = [Word::from(&b"UNLINK"[..]), Word::from(key)];
+                    out.push(slot(key), logged.db, &words).await?;
+                }
+                Ok(())
+            };
+            self.logs.each(shard, take).await?;
+        }
+        out.finish().await
+    }
+
+    /// Plays every command.
+    pub(super) async fn play(&self, feeds: &Feeds) -> Result<u64, Trouble> {
+        let mut out = Outgoing::new(feeds, self.routes);
+        let mut played = 0;
+        for shard in 0..self.logs.manifest.shards.len() {
+            let take = async |logged: Logged<'_>| {
+                let end = logged.command.end;
+                if self.touched.is_before_flush(shard, logged.db, end) {
+                    return Ok(());
+                }
+                played += self.one(&mut out, &logged).await?;
+                Ok(())
+            };
+            self.logs.each(shard, take).await?;
+        }
+        out.finish().await?;
+        Ok(played)
+    }
+
+    async fn one(&self, out: &mut Outgoing<'_>, logged: &Logged<'_>) -> Result<u64, Trouble> {
+        let command = &logged.command;
+        if command.name() == "function" {
+            // The same on every master, and idempotent enough: what is there already is refused.
+            let words: Vec<Word<'_>> = command.words.iter().map(|word| Word::from(*word)).collect();
+            out.everywhere(&words).await?;
+            return Ok(1);
+        }
+        let keys: Vec<&[u8]> = self.keys(logged);
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let slots: BTreeSet<u16> = keys.iter().map(|key| slot(key)).collect();
+        let name = command.name();
+        let all = match command.changes() {
+            Changes::Keys(all) => all.len(),
+            _ => 0,
+        };
+        let is_split = slots.len() > 1 || keys.len() < all;
+        match name.as_str() {
+            // Of a server on its own, whose keys lie apart here; or only some of them are meant.
+            "del" | "unlink" if is_split => {
+                for key in &keys {
+                    let words = [Word::from(command.words[0]), Word::from(*key)];
+                    out.push(slot(key), logged.db, &words).await?;
+                }
+            }
+            "mset" if is_split => {
+                for pair in command.words[1..].chunks_exact(2) {
+                    if keys.contains(&pair[0]) {
+                        let words = [&b"SET"[..], pair[0], pair[1]].map(Word::from);
+                        out.push(slot(pair[0]), logged.db, &words).await?;
+                    }
+                }
+            }
+            _ => {
+                let words = shifted(&command.words, logged.came_ms, SHIFT_MS);
+                let slot = slots.first().copied().unwrap_or(0);
+                out.push(slot, logged.db, &words).await?;
+            }
+        }
+        Ok(1)
+    }
+
+    /// The keys that a command changes and that are meant.
+    fn keys<'b>(&self, logged: &Logged<'b>) -> Vec<&'b [u8]> {
+        let Changes::Keys(keys) = logged.command.changes() else {
+            return Vec::new();
+        };
+        let is_meant =
+            |key: &&[u8]| self.select.takes_key(key) && !self.touched.is_spared(logged.db, key);
+        keys.into_iter().filter(is_meant).collect()
+    }
+
+    /// Shifts the expiries back; those that are over end then.
+    pub(super) async fn settle(&self) -> Result<(), Trouble> {
+        let mut asking = Asking {
+            access: self.access,
+            table: self.routes.now(),
+            nodes: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+        };
+        for shard in 0..self.logs.manifest.shards.len() {
+            let take = async |logged: Logged<'_>| {
+                for key in self.keys(&logged) {
+                    asking.add(logged.db, key).await?;
+                }
+                Ok(())
+            };
+            self.logs.each(shard, take).await?;
+        }
+        asking.finish().await
+    }
+
+    /// Which of the keys that the logs change the target has now.
+    pub(super) async fn existing(&self) -> Result<Vec<(u64, Vec<u8>)>, Trouble> {
+        let table = self.routes.now();
+        let mut nodes = BTreeMap::<NodeAddr, Node>::new();
+        let mut found = Vec::new();
+        for shard in 0..self.logs.manifest.shards.len() {
+            let take = async |logged: Logged<'_>| {
+                for key in self.keys(&logged) {
+                    let Some(addr) = table.addr(slot(key)) else {
+                        continue;
+                    };
+                    if !nodes.contains_key(addr) {
+                        nodes.insert(addr.clone(), Node::connect(self.access, addr).await?);
+                    }
+                    let Some(node) = nodes.get(addr) else {
+                        continue;
+                    };
+                    let flight = [
+                        Command::words("SELECT").arg(logged.db.to_string()),
+                        Command::words("EXISTS").arg(key),
+                    ];
+                    let replies = node.ask_all(&flight).await?;
+                    if matches!(replies.last(), Some(Ok(Reply::Integer(1)))) {
+                        found.push((logged.db, key.to_vec()));
+                    }
+                }
+                Ok(())
+            };
+            self.logs.each(shard, take).await?;
+        }
+        Ok(found)
+    }
+}
+
+fn slot(key: &[u8]) -> u16 {
+    Slot::of_key(key).number()
+}
+
+impl<'a> Outgoing<'a> {
+    fn new(feeds: &'a Feeds, routes: &Routes) -> Outgoing<'a> {
+        Outgoing {
+            feeds,
+            table: routes.now(),
+            open: BTreeMap::new(),
+            last: BTreeMap::new(),
+        }
+    }
+
+    async fn push(&mut self, slot: u16, db: u64, words: &[Word<'_>]) -> Result<(), Trouble> {
+        let Some(owner) = self.table.owner(slot) else {
+            return Err(Trouble::Disturbed(format!("slot {slot} has no master")));
+        };
+        if let Some(last) = self.last.insert(owner, db).filter(|last| *last != db) {
+            self.send((owner, last)).await?;
+        }
+        let (batch, slots) = self.open.entry((owner, db)).or_default();
+        let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
+        batch.push(&words);
+        slots.push(slot);
+        match batch.len() >= COMMANDS || batch.size() >= BATCH {
+            true => self.send((owner, db)).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn everywhere(&mut self, words: &[Word<'_>]) -> Result<(), Trouble> {
+        let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
+        for way in self.open.keys().copied().collect::<Vec<_>>() {
+            self.send(way).await?;
+        }
+        for addr in &self.table.masters.clone() {
+            let mut batch = Batch::default();
+            batch.push(&words);
+            self.feeds
+                .send(addr, Parcel::new(batch, vec![0], 0, Vec::new()))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, way: (usize, u64)) -> Result<(), Trouble> {
+        let (Some((batch, slots)), Some(addr)) =
+            (self.open.remove(&way), self.table.masters.get(way.0))
+        else {
+            return Ok(());
+        };
+        let parcel = Parcel::new(batch, slots, way.1, Vec::new());
+        Ok(self.feeds.send(addr, parcel).await?)
+    }
+
+    async fn finish(mut self) -> Result<(), Trouble> {
+        for way in self.open.keys().copied().collect::<Vec<_>>() {
+            self.send(way).await?;
+        }
+        Ok(self.feeds.drain().await?)
+    }
+}
+
+/// Questions about keys, a flight for each master.
+struct Asking<'a> {
+    access: &'a Access,
+    table: Arc<Table>,
+    nodes: BTreeMap<NodeAddr, Node>,
+    waiting: BTreeMap<(NodeAddr, u64), BTreeSet<Vec<u8>>>,
+}
+
+impl Asking<'_> {
+    async fn add(&mut self, db: u64, key: &[u8]) -> Result<(), Trouble> {
+        let Some(addr) = self.table.addr(slot(key)).cloned() else {
+            return Err(Trouble::Disturbed("a slot has no master".to_owned()));
+        };
+        let way = (addr, db);
+        let keys = self.waiting.entry(way.clone()).or_default();
+        keys.insert(key.to_vec());
+        match keys.len() >= FLIGHT {
+            true => self.ask(way).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn finish(mut self) -> Result<(), Trouble> {
+        for way in self.waiting.keys().cloned().collect::<Vec<_>>() {
+            self.ask(way).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, (addr, db): (NodeAddr, u64)) -> Result<(), Trouble> {
+        let Some(keys) = self.waiting.remove(&(addr.clone(), db)) else {
+            return Ok(());
+        };
+        if !self.nodes.contains_key(&addr) {
+            let node = Node::connect(self.access, &addr).await?;
+            self.nodes.insert(addr.clone(), node);
+        }
+        let Some(node) = self.nodes.get(&addr) else {
+            return Ok(());
+        };
+        node.ask(&Command::words("SELECT").arg(db.to_string()))
+            .await?;
+        let expiries = expiries(node, &keys).await?;
+        let back: Vec<Command> = keys
+            .iter()
+            .zip(expiries)
+            .filter_map(|(key, expiry)| Some((key, expiry.filter(|ms| *ms > SHIFT_MS / 2)?)))
+            .map(|(key, ms)| {
+                let ms = (ms - SHIFT_MS).max(1).to_string();
+                Command::words("PEXPIREAT").arg(key).arg(ms)
+            })
+            .collect();
+        for reply in node.ask_all(&back).await? {
+            reply?;
+        }
+        Ok(())
+    }
+}
+
+/// When each key expires, ms since the epoch; servers before 7.0 say how long it still lives.
+async fn expiries(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<Option<i64>>, NodeError> {
+    let asked = |word: &str| -> Vec<Command> {
+        keys.iter()
+            .map(|key| Command::words(word).arg(key))
+            .collect()
+    };
+    let replies = node.ask_all(&asked("PEXPIRETIME")).await?;
+    let is_unknown = |reply: &Result<Reply, NodeError>| matches!(reply, Err(NodeError::Server { said, .. }) if said.contains("unknown command"));
+    if !replies.first().is_some_and(is_unknown) {
+        return replies
+            .into_iter()
+            .map(|reply| Ok(reply?.integer().filter(|ms| *ms > 0)))
+            .collect();
+    }
+    let time = node.say("TIME").await?;
+    let part = |n: usize| time.list().get(n).and_then(Reply::integer).unwrap_or(0);
+    let now = part(0) * 1000 + part(1) / 1000;
+    let replies = node.ask_all(&asked("PTTL")).await?;
+    replies
+        .into_iter()
+        .map(|reply| Ok(reply?.integer().filter(|ms| *ms > 0).map(|ms| now + ms)))
+        .collect()
+}

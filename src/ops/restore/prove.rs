@@ -1,0 +1,353 @@
+//! The proof: what the target holds is read back over its own replication link, summed slot by slot, and
+//! compared with what the snapshot says must be there.
+//!
+//! Both sides leave out keys that expire within moments, which may be gone on one of them, and keys that
+//! the logs change, of whose last state the snapshot has no sum. Where the target held other keys before,
+//! sums say nothing, and keys are compared one by one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
+use serde::Serialize;
+
+use super::pack::{Packed, Packing};
+use super::trouble::Trouble;
+use crate::archive::{Identity, Kind, Manifest, Repository, Shard};
+use crate::model::{Events, Slot, SlotSet};
+use crate::ops::backup::live::Live;
+use crate::rdb::{Digester, Entry, Item, RdbError, Reader, SlotDigests, Step};
+
+/// Keys that expire sooner than so many ms after the beginning are not compared.
+const HORIZON_MS: u64 = 30_000;
+/// Keys that are compared at once, one by one.
+const KEYS_AT_ONCE: u64 = 500_000;
+/// Differing keys that are named.
+const NAMED: usize = 100;
+const AHEAD: usize = 2;
+const STRIDE: usize = 256 << 10;
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Proof {
+    /// Slots that hold what the snapshot says.
+    pub slots_equal: usize,
+    /// Those that do not.
+    pub slots_differing: SlotSet,
+    /// Keys that are as the snapshot says, in all slots that are equal or key by key.
+    pub keys_equal: u64,
+    /// Keys that are not there.
+    pub missing: u64,
+    /// Keys that hold something else.
+    pub different: u64,
+    /// Keys that the snapshot does not have, where the target had none before.
+    pub extra: u64,
+    /// The first of all these.
+    pub first: Vec<KeyFault>,
+    /// Keys that expire within moments: not compared.
+    pub ending: u64,
+    /// Keys that the logs change: played, and not compared.
+    pub played: u64,
+}
+
+/// A key that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyFault {
+    /// Its slot.
+    pub slot: Slot,
+    /// It, printable.
+    pub key: String,
+    /// `missing`, `different`, `extra`.
+    pub how: &'static str,
+}
+
+impl Proof {
+    /// Whether all is as it should be.
+    pub fn is_equal(&self) -> bool {
+        self.missing + self.different + self.extra == 0 && self.slots_differing.is_empty()
+    }
+}
+
+/// What is compared with what.
+pub(super) struct Proving<'a> {
+    pub repository: &'a Repository,
+    pub manifest: &'a Manifest,
+    pub packing: Packing,
+    pub live: &'a Live,
+    pub events: &'a Events,
+    /// Whether the target had keys of its own that may be there too.
+    pub has_others: bool,
+    /// Whether what was there stays: a key that differs is one of those.
+    pub keeps_others: bool,
+    /// The clock.
+    pub now_ms: u64,
+}
+
+/// What counts on both sides.
+#[derive(Clone)]
+struct Counted {
+    packing: Packing,
+    horizon_ms: i64,
+}
+
+impl Counted {
+    fn counts(&self, entry: &Entry<'_>) -> bool {
+        let is_ending = entry.expires_ms.is_some_and(|ms| ms < self.horizon_ms);
+        !is_ending && !self.packing.touched.has(entry.db, entry.key)
+    }
+}
+
+/// Keys with their sums.
+type Keys = BTreeMap<(u64, Vec<u8>), u128>;
+
+impl Proving<'_> {
+    pub(super) async fn run(&self) -> Result<Proof, Trouble> {
+        self.events
+            .begin("comparing what the target holds with the snapshot");
+        let horizon = self.now_ms.saturating_add(HORIZON_MS);
+        let counted = Counted {
+            packing: self.packing.clone(),
+            horizon_ms: i64::try_from(horizon).unwrap_or(i64::MAX),
+        };
+        let (expected, found) = tokio::try_join!(self.expected(&counted), self.found(&counted))?;
+        let (expected, ending) = expected;
+        let mut proof = Proof {
+            ending,
+            played: self.packing.touched.len() as u64,
+            ..Proof::default()
+        };
+        let differing: SlotSet = expected
+            .differing(&found)
+            .into_iter()
+            .filter_map(Slot::new)
+            .filter(|slot| !self.has_others || expected.slot(slot.number()).keys > 0)
+            .collect();
+        for (slot, digest) in expected.iter() {
+            if Slot::new(slot).is_some_and(|slot| !differing.contains(slot)) {
+                proof.slots_equal += 1;
+                proof.keys_equal += digest.keys;
+            }
+        }
+        for turn in turns(&differing, &expected, &found) {
+            self.keys(&counted, &turn, &mut proof).await?;
+        }
+        let told = match proof.is_equal() {
+            true => "what the target holds is what the snapshot says".to_owned(),
+            false => "the target was read back".to_owned(),
+        };
+        self.events.done(told);
+        Ok(proof)
+    }
+
+    async fn expected(&self, counted: &Counted) -> Result<(SlotDigests, u64), Trouble> {
+        let sums = Mutex::new((SlotDigests::new(), 0));
+        let add = |own: SlotDigests, ending: u64| {
+            let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+            sums.0.merge(&own);
+            sums.1 += ending;
+        };
+        let shards = self.manifest.shards.iter().enumerate();
+        let walks = shards.map(|(index, shard)| async move {
+            let (mut own, mut digester, mut ending) = (SlotDigests::new(), Digester::new(), 0_u64);
+            let take = |entry: &Entry<'_>| {
+                let judged = self.packing.judge(index, entry, self.now_ms);
+                if judged == Packed::Whole && self.packing.can_go(entry)? {
+                    match counted.counts(entry) {
+                        true => own.add(&mut digester, &self.packing.as_it_goes(entry))?,
+                        false => ending += 1,
+                    }
+                }
+                Ok(())
+            };
+            self.walk(index, shard, take).await?;
+            Ok::<_, Trouble>((own, ending))
+        });
+        for (own, ending) in try_join_all(walks).await? {
+            add(own, ending);
+        }
+        Ok(sums.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Walks over the base of a shard.
+    async fn walk(
+        &self,
+        index: usize,
+        shard: &Shard,
+        mut take: impl FnMut(&Entry<'_>) -> Result<(), RdbError>,
+    ) -> Result<(), Trouble> {
+        let unreadable = |error| Trouble::Unreadable {
+            shard: index + 1,
+            error,
+        };
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let pieces = stream::iter(shard.base.iter().enumerate())
+            .map(|(seq, chunk)| async move {
+                let identity = Identity {
+                    snapshot: self.manifest.id.clone(),
+                    shard: Some(number(index)),
+                    kind: Kind::base(),
+                    seq: number(seq),
+                };
+                self.repository.read(&identity, chunk).await
+            })
+            .buffered(AHEAD);
+        pin_mut!(pieces);
+        let mut reader = Reader::new();
+        while let Some(raw) = pieces.try_next().await? {
+            for bytes in raw.chunks(STRIDE) {
+                reader.push(bytes);
+                each(&mut reader, &mut take).map_err(unreadable)?;
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn found(&self, counted: &Counted) -> Result<SlotDigests, Trouble> {
+        let counted = Arc::new(counted.clone());
+        let read = self.live.each(self.events, move |link| {
+            let counted = counted.clone();
+            async move {
+                let mut reader = Reader::new();
+                let (mut own, mut digester) = (SlotDigests::new(), Digester::new());
+                let mut take = |entry: &Entry<'_>| match counted.counts(entry) {
+                    true => own.add(&mut digester, entry),
+                    false => Ok(()),
+                };
+                link.walk(|bytes| {
+                    reader.push(bytes);
+                    each(&mut reader, &mut take)
+                })
+                .await?;
+                Ok(own)
+            }
+        });
+        let read = read
+            .await
+            .map_err(|error| Trouble::NoLook(error.to_string()))?;
+        let mut sums = SlotDigests::new();
+        read.iter().for_each(|own| sums.merge(own));
+        Ok(sums)
+    }
+
+    /// Compares the keys of those slots one by one.
+    async fn keys(
+        &self,
+        counted: &Counted,
+        slots: &SlotSet,
+        proof: &mut Proof,
+    ) -> Result<(), Trouble> {
+        let mut expected = Keys::new();
+        let mut digester = Digester::new();
+        let is_meant =
+            |entry: &Entry<'_>| Slot::new(entry.slot()).is_some_and(|slot| slots.contains(slot));
+        for (index, shard) in self.manifest.shards.iter().enumerate() {
+            let take = |entry: &Entry<'_>| {
+                let is_whole = self.packing.judge(index, entry, self.now_ms) == Packed::Whole;
+                if is_meant(entry)
+                    && is_whole
+                    && counted.counts(entry)
+                    && self.packing.can_go(entry)?
+                {
+                    let hash = digester.hash(&self.packing.as_it_goes(entry))?;
+                    expected.insert((entry.db, entry.key.to_vec()), hash);
+                }
+                Ok(())
+            };
+            self.walk(index, shard, take).await?;
+        }
+        let (counted, slots) = (Arc::new(counted.clone()), Arc::new(slots.clone()));
+        let read = self.live.each(self.events, move |link| {
+            let (counted, slots) = (counted.clone(), slots.clone());
+            async move {
+                let (mut reader, mut digester) = (Reader::new(), Digester::new());
+                let mut keys = Keys::new();
+                let mut take = |entry: &Entry<'_>| {
+                    let slot = Slot::new(entry.slot());
+                    if slot.is_some_and(|slot| slots.contains(slot)) && counted.counts(entry) {
+                        let hash = digester.hash(entry)?;
+                        keys.insert((entry.db, entry.key.to_vec()), hash);
+                    }
+                    Ok(())
+                };
+                link.walk(|bytes| {
+                    reader.push(bytes);
+                    each(&mut reader, &mut take)
+                })
+                .await?;
+                Ok(keys)
+            }
+        });
+        let read = read
+            .await
+            .map_err(|error| Trouble::NoLook(error.to_string()))?;
+        let mut found: Keys = read.into_iter().flatten().collect();
+        for ((db, key), hash) in expected {
+            match found.remove(&(db, key.clone())) {
+                Some(other) if other == hash => proof.keys_equal += 1,
+                Some(_) if self.keeps_others => {}
+                Some(_) => proof.fault(&key, "different"),
+                None => proof.fault(&key, "missing"),
+            }
+        }
+        if !self.has_others {
+            for ((_, key), _) in found {
+                proof.fault(&key, "extra");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Proof {
+    fn fault(&mut self, key: &[u8], how: &'static str) {
+        match how {
+            "missing" => self.missing += 1,
+            "different" => self.different += 1,
+            _ => self.extra += 1,
+        }
+        let slot = Slot::of_key(key);
+        self.slots_differing.insert(slot);
+        if self.first.len() < NAMED {
+            self.first.push(KeyFault {
+                slot,
+                key: key[..key.len().min(80)].escape_ascii().to_string(),
+                how,
+            });
+        }
+    }
+}
+
+/// Gives every entry that has come away.
+fn each(
+    reader: &mut Reader,
+    take: &mut impl FnMut(&Entry<'_>) -> Result<(), RdbError>,
+) -> Result<(), RdbError> {
+    loop {
+        match reader.step()? {
+            Step::Item(Item::Entry(entry)) => take(&entry)?,
+            Step::Item(_) => {}
+            Step::NeedMore | Step::Done => return Ok(()),
+        }
+    }
+}
+
+/// Slots in turns of so many keys: each turn is held in memory.
+fn turns(slots: &SlotSet, expected: &SlotDigests, found: &SlotDigests) -> Vec<SlotSet> {
+    let mut turns = Vec::new();
+    let (mut turn, mut keys) = (SlotSet::new(), 0);
+    for slot in slots.iter() {
+        let number = slot.number();
+        keys += expected.slot(number).keys + found.slot(number).keys;
+        turn.insert(slot);
+        if keys >= KEYS_AT_ONCE {
+            turns.push(std::mem::take(&mut turn));
+            keys = 0;
+        }
+    }
+    if !turn.is_empty() {
+        turns.push(turn);
+    }
+    turns
+}

@@ -1,0 +1,275 @@
+//! What `restore` says before and after.
+
+use std::time::Duration;
+
+use crate::archive::Manifest;
+use crate::model::words::timestamp;
+use crate::ops::restore::{Plan, Proof, Restored, Share};
+use crate::render::doc::{Block, Cell, Column, Doc, Entry, Table, Tone};
+use crate::render::human::{bytes, count, counted, duration, millis};
+
+/// Differing keys that are named in a table.
+const NAMED: usize = 20;
+
+/// A plan.
+pub fn plan(manifest: &Manifest, target: &str, plan: &Plan) -> Doc {
+    let mut doc = Doc::new();
+    let (word, tone) = match plan.refusals.is_empty() {
+        true => ("PLAN", Tone::Strong),
+        false => ("REFUSED", Tone::Bad),
+    };
+    doc.push(Block::Verdict {
+        subject: target.to_owned(),
+        word: word.to_owned(),
+        tone,
+        rest: format!(
+            "snapshot {} of {}, {}: {} keys, {}",
+            manifest.id,
+            manifest.cluster,
+            timestamp(manifest.taken_at_ms),
+            count(plan.keys),
+            bytes(plan.bytes)
+        ),
+    });
+    doc.push(Block::Findings(plan.refusals.iter().map(refusal).collect()));
+    doc.push(Block::Table(shares(&plan.masters)));
+    let mut facts = Vec::new();
+    if !plan.types.is_empty() {
+        let types: Vec<String> = plan
+            .types
+            .iter()
+            .map(|(name, keys)| format!("{} {name}", count(*keys)))
+            .collect();
+        facts.push(("types".to_owned(), Cell::plain(types.join(", "))));
+    }
+    facts.push((
+        "logs".to_owned(),
+        Cell::plain(match plan.log_commands {
+            0 => "nothing came between the data and the cut".to_owned(),
+            commands => format!("{} commands to play behind the data", count(commands)),
+        }),
+    ));
+    doc.push(Block::KeyValues(facts));
+    for warning in &plan.warnings {
+        doc.paragraph(format!("note: {warning}"));
+    }
+    doc.faint("nothing was changed");
+    doc
+}
+
+fn refusal(refusal: &crate::ops::restore::Refusal) -> Entry {
+    Entry {
+        word: "REFUSED".into(),
+        tone: Tone::Bad,
+        code: String::new(),
+        subject: String::new(),
+        summary: refusal.what.clone(),
+        seen: Vec::new(),
+        next: vec![refusal.next.clone()],
+    }
+}
+
+fn shares(shares: &[Share]) -> Table {
+    let mut table = Table::new([
+        Column::left("MASTER", 0),
+        Column::left("SERVER", 4),
+        Column::right("SLOTS", 5),
+        Column::right("HOLDS", 2),
+        Column::right("GETS", 0),
+        Column::right("BYTES", 1),
+        Column::right("NEEDS ABOUT", 0),
+        Column::right("LIMIT", 3),
+    ]);
+    for share in shares {
+        let master = &share.master;
+        let vendor = match master.vendor {
+            crate::model::Vendor::Redis => "redis",
+            crate::model::Vendor::Valkey => "valkey",
+        };
+        table.row([
+            Cell::plain(&master.addr),
+            Cell::plain(format!("{vendor} {}", master.version)),
+            Cell::plain(count(master.slots.len() as u64)),
+            Cell::plain(count(master.keys)),
+            Cell::plain(count(share.gets_keys)),
+            Cell::plain(bytes(share.gets_bytes)),
+            Cell::plain(bytes(share.needs_memory)),
+            Cell::plain(match master.maxmemory {
+                0 => "none".to_owned(),
+                limit => bytes(limit),
+            }),
+        ]);
+    }
+    table
+}
+
+/// What it came to.
+pub fn restored(target: &str, restored: &Restored) -> Doc {
+    let mut doc = Doc::new();
+    let (word, tone) = match (restored.is_whole(), restored.proof.is_some()) {
+        (true, true) => ("RESTORED", Tone::Good),
+        (true, false) => ("RESTORED, NOT PROVEN", Tone::Warn),
+        (false, _) => ("NOT ALL RESTORED", Tone::Bad),
+    };
+    doc.push(Block::Verdict {
+        subject: target.to_owned(),
+        word: word.to_owned(),
+        tone,
+        rest: format!(
+            "snapshot {} of {}, in {}",
+            restored.snapshot,
+            timestamp(restored.taken_at_ms),
+            duration(Duration::from_millis(restored.duration_ms))
+        ),
+    });
+    doc.push(Block::KeyValues(facts(restored)));
+    for reason in &restored.impossible {
+        doc.paragraph(format!(
+            "{} cannot go to this target: {}; the first: {}",
+            counted(usize::try_from(reason.keys).unwrap_or(usize::MAX), "key"),
+            reason.why,
+            reason.first
+        ));
+    }
+    if restored.without_database > 0 {
+        doc.paragraph(format!(
+            "{} keys are of databases that the target does not have",
+            count(restored.without_database)
+        ));
+    }
+    if restored.refused > 0 {
+        let commands = counted(
+            usize::try_from(restored.refused).unwrap_or(usize::MAX),
+            "command",
+        );
+        doc.title(format!("{commands} refused by the target"));
+        let mut table = Table::new([
+            Column::left("COMMAND", 1),
+            Column::left("KEY", 0),
+            Column::left("THE SERVER'S WORDS", 0),
+        ]);
+        for refused in restored.first_refused.iter().take(NAMED) {
+            table.row([
+                Cell::plain(&refused.command),
+                Cell::plain(&refused.key),
+                Cell::plain(&refused.said),
+            ]);
+        }
+        doc.push(Block::Table(table));
+    }
+    if let Some(proof) = restored.proof.as_ref().filter(|proof| !proof.is_equal()) {
+        differing(&mut doc, proof);
+    }
+    for remark in &restored.remarks {
+        doc.paragraph(format!("note: {remark}"));
+    }
+    doc
+}
+
+fn facts(restored: &Restored) -> Vec<(String, Cell)> {
+    let fact = |name: &str, words: String| (name.to_owned(), Cell::plain(words));
+    let seconds = restored.load_ms.max(1) as f64 / 1000.0;
+    let mut facts = vec![fact(
+        "sent",
+        format!(
+            "{} keys, {} in {} ({}/s)",
+            count(restored.keys),
+            bytes(restored.bytes),
+            millis(restored.load_ms as f64),
+            bytes((restored.bytes as f64 / seconds) as u64)
+        ),
+    )];
+    let mut add = |name: &str, number: u64, words: &str| {
+        if number > 0 {
+            facts.push(fact(name, format!("{} {words}", count(number))));
+        }
+    };
+    add(
+        "expired",
+        restored.expired,
+        "keys whose time was over: not sent",
+    );
+    add(
+        "kept",
+        restored.kept,
+        "keys that were there already: left as they were",
+    );
+    add(
+        "in parts",
+        restored.in_parts,
+        "large keys, so that no command took long",
+    );
+    add(
+        "log",
+        restored.log_commands,
+        "commands that came between the data and the cut: played",
+    );
+    add(
+        "overtaken",
+        restored.log_overtaken,
+        "commands of the log about keys whose time is over",
+    );
+    add(
+        "sent again",
+        restored.sent_again,
+        "commands, for the target had changed meanwhile",
+    );
+    if let Some(ms) = restored.slowest_answer_ms {
+        facts.push(fact(
+            "slowest",
+            format!("answer to PING beside the load: {}", millis(ms)),
+        ));
+    }
+    if let Some(proof) = &restored.proof {
+        facts.push(proven(proof));
+    }
+    facts
+}
+
+fn proven(proof: &Proof) -> (String, Cell) {
+    let mut words = format!(
+        "{} keys in {} read back and equal",
+        count(proof.keys_equal),
+        counted(proof.slots_equal, "slot")
+    );
+    if proof.ending > 0 {
+        words.push_str(&format!("; {} expire within moments", count(proof.ending)));
+    }
+    if proof.played > 0 {
+        words.push_str(&format!(
+            "; {} keys that the logs change are played, not compared",
+            count(proof.played)
+        ));
+    }
+    let tone = match proof.is_equal() {
+        true => Tone::Good,
+        false => Tone::Plain,
+    };
+    ("proof".to_owned(), Cell::new(words, tone))
+}
+
+fn differing(doc: &mut Doc, proof: &Proof) {
+    doc.title(format!(
+        "{} missing, {} different, {} too many, in {}",
+        count(proof.missing),
+        count(proof.different),
+        count(proof.extra),
+        counted(proof.slots_differing.len(), "slot")
+    ));
+    let mut table = Table::new([
+        Column::right("SLOT", 1),
+        Column::left("KEY", 0),
+        Column::left("HOW", 0),
+    ]);
+    for fault in proof.first.iter().take(NAMED) {
+        table.row([
+            Cell::plain(fault.slot),
+            Cell::plain(&fault.key),
+            Cell::plain(fault.how),
+        ]);
+    }
+    doc.push(Block::Table(table));
+    if proof.first.len() > NAMED {
+        doc.faint("more are in -o json");
+    }
+}

@@ -1,0 +1,63 @@
+//! Into clusters of other shapes, servers on their own, and from files.
+
+use super::*;
+
+#[test]
+fn more_shards_fewer_shards_and_a_server_on_its_own_hold_the_same() {
+    let stage = Stage::new();
+    let source: Vec<&Server> = stage.source.iter().collect();
+    let all = keys(&source);
+    assert!(all > 100, "{all}");
+    for masters in [4, 1] {
+        let target = empty(masters);
+        let report = proven(stage.restore(&target[0].addr(), &[]).run());
+        assert_eq!(report["keys"], all, "{report:#}");
+        let servers: Vec<&Server> = target.iter().collect();
+        assert_eq!(keys(&servers), all);
+        assert_eq!(report["proof"]["keys_equal"], all);
+    }
+    let single = alone();
+    let report = proven(stage.restore(&single.addr(), &[]).run());
+    assert_eq!(report["keys"], all);
+    assert_eq!(keys(&[&single]), all);
+}
+
+#[test]
+fn files_that_redis_cli_left_are_restored_like_a_snapshot() {
+    let stage = Stage::new();
+    let folder = stage.home.path().join("files");
+    std::fs::create_dir(&folder).unwrap();
+    for (n, server) in stage.source.iter().enumerate() {
+        server.cli(&["SAVE"]);
+        let file = server.dir().join("dump.rdb");
+        std::fs::copy(file, folder.join(format!("node-{n}.rdb"))).unwrap();
+    }
+    let (target, path) = (empty(2), folder.display().to_string());
+    let words = ["restore", &target[0].addr(), "--rdb", &path, "-o", "json"];
+    let report = proven(stage.home.goodcache(&words).within(LIMIT).run());
+    let source: Vec<&Server> = stage.source.iter().collect();
+    assert_eq!(report["keys"], keys(&source));
+}
+
+#[test]
+fn only_what_is_meant_comes_back() {
+    let stage = Stage::new();
+    let target = empty(2);
+    let servers: Vec<&Server> = target.iter().collect();
+    let some = stage.restore(&target[0].addr(), &["--type", "hash,zset"]);
+    let report = proven(some.run());
+    let count = report["keys"].as_u64().unwrap();
+    assert!(count > 0 && count < 1000, "{report:#}");
+    assert_eq!(keys(&servers), count);
+    for server in &servers {
+        for key in server.cli(&["KEYS", "*"]).lines() {
+            let kind = server.cli(&["TYPE", key]);
+            assert!(["hash", "zset"].contains(&kind.trim()), "{key} is a {kind}");
+        }
+    }
+    let rest = stage.restore(&target[0].addr(), &["--undelete"]);
+    let report = proven(rest.run());
+    let source: Vec<&Server> = stage.source.iter().collect();
+    assert_eq!(keys(&servers), keys(&source));
+    assert_eq!(report["kept"], count);
+}
