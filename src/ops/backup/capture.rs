@@ -17,10 +17,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::base::PieceSize;
+use super::busy::Busy;
 use super::changes::changed;
 use super::describe::{Told, manifest};
 use super::gauge::{Gauge, Gauges};
-use super::look::look;
+use super::look::{Depth, look};
 use super::order::{Cut, Options, Place, Taken, Via};
 use super::parts;
 use super::rate::Rate;
@@ -31,6 +32,7 @@ use super::trouble::Trouble;
 use super::turns::{dangers, turns};
 use crate::archive::{ArchiveError, Chunk, Consistency, Manifest, Writer};
 use crate::cluster::{Barrier, NoBarrier, barrier, finished};
+use crate::host::here::Here;
 use crate::model::{Events, NodeAddr, Survey, Topology};
 
 /// How often the whole is tried when something that may pass went wrong.
@@ -107,9 +109,9 @@ fn first_cause(first: Option<Trouble>, last: Trouble, events: &Events) -> Troubl
 async fn recovered(place: &Place, options: &Options) {
     let looking = async {
         loop {
-            if let Ok(survey) = look(&place.access, &place.ground, false).await {
-                let topology = Topology::of(&survey);
-                if sources(&survey, &topology, options.from, options.is_partial).is_ok() {
+            if let Ok(survey) = look(&place.access, &place.ground, Depth::Sources).await {
+                let (topology, busy) = (Topology::of(&survey), Busy::of(&survey, None));
+                if sources(&survey, &topology, options.from, options.is_partial, &busy).is_ok() {
                     return;
                 }
             }
@@ -137,7 +139,7 @@ async fn attempt(
     remarks: &mut Vec<String>,
 ) -> Result<Taken, Trouble> {
     let began = Instant::now();
-    let survey = look(&place.access, &place.ground, false).await?;
+    let survey = look(&place.access, &place.ground, Depth::Load).await?;
     let topology = Topology::of(&survey);
     // Whoever was named may be the very node that dies: from now on any will do to look again.
     let known = survey.nodes.iter().map(|node| &node.addr);
@@ -145,9 +147,12 @@ async fn attempt(
     place.access.seeds.sort();
     place.access.seeds.dedup();
     let place = &*place;
-    let sources = sources(&survey, &topology, options.from, options.is_partial)?;
+    let here = Here::look(survey.nodes.iter().map(|node| node.addr.host.as_str()));
+    let busy = Busy::of(&survey, here);
+    let sources = sources(&survey, &topology, options.from, options.is_partial, &busy)?;
     let told = sources.iter().filter_map(|source| source.remark.clone());
-    for remark in told.chain(dangers(&survey, &sources)) {
+    let told = told.chain(dangers(&survey, &sources));
+    for remark in told.chain(busy.remarks(&sources)) {
         if !remarks.contains(&remark) {
             place.events.note(remark.clone());
             remarks.push(remark);
@@ -338,7 +343,7 @@ impl Attempt<'_> {
 
     /// Whether the cluster still is what it was when the sources were chosen.
     async fn unchanged(&self) -> Result<(), Trouble> {
-        let after = look(&self.place.access, &self.place.ground, true).await?;
+        let after = look(&self.place.access, &self.place.ground, Depth::Brief).await?;
         match changed(&self.topology, &Topology::of(&after)) {
             Some(what) => Err(Trouble::Changed(what)),
             None => Ok(()),

@@ -3,6 +3,7 @@
 
 mod base;
 mod boot;
+mod busy;
 mod capture;
 mod changes;
 mod describe;
@@ -23,6 +24,7 @@ mod turns;
 
 pub use base::{Contents, Cutter, PieceSize, RawPiece};
 pub use boot::{Booted, BootedShard, NoBoot, boot};
+pub use busy::Busy;
 pub use capture::capture;
 pub use gauge::{Gauge, Gauges, Reading, Stage};
 pub use live::Live;
