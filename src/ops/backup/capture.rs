@@ -21,7 +21,7 @@ use super::busy::Busy;
 use super::changes::changed;
 use super::describe::{Told, manifest};
 use super::gauge::{Gauge, Gauges};
-use super::look::{Depth, look};
+use super::look::{Depth, followed, look};
 use super::order::{Cut, Options, Place, Taken, Via};
 use super::parts;
 use super::rate::Rate;
@@ -125,6 +125,7 @@ async fn recovered(place: &Place, options: &Options) {
 struct Attempt<'a> {
     place: &'a Place,
     options: &'a Options,
+    cut: Cut,
     survey: Survey,
     topology: Topology,
     sources: Vec<Source>,
@@ -152,7 +153,9 @@ async fn attempt(
     let sources = sources(&survey, &topology, options.from, options.is_partial, &busy)?;
     let told = sources.iter().filter_map(|source| source.remark.clone());
     let told = told.chain(dangers(&survey, &sources));
-    for remark in told.chain(busy.remarks(&sources)) {
+    let told = told.chain(busy.remarks(&sources));
+    let (cut, by_the_clock) = cut_of(place, options, via, &survey);
+    for remark in told.chain(by_the_clock) {
         if !remarks.contains(&remark) {
             place.events.note(remark.clone());
             remarks.push(remark);
@@ -168,6 +171,7 @@ async fn attempt(
     let attempt = Attempt {
         place,
         options,
+        cut,
         survey,
         topology,
         sources,
@@ -183,6 +187,20 @@ async fn attempt(
         remarks.push(left);
     }
     taken
+}
+
+/// How the cut is made, and what is to be told of that. A replica on its own is no part of a cluster, and
+/// whose writes it follows is not ours to pause; a single history has no second to agree with.
+fn cut_of(place: &Place, options: &Options, via: Via, survey: &Survey) -> (Cut, Option<String>) {
+    match (followed(&place.ground, survey), options.cut) {
+        (Some(master), Cut::Barrier(_)) if via != Via::Scan => {
+            let remark = format!(
+                "it is a replica of {master}, where no write is paused: it is cut by the clock"
+            );
+            (Cut::Clock, Some(remark))
+        }
+        (_, cut) => (cut, None),
+    }
 }
 
 impl Attempt<'_> {
@@ -287,7 +305,7 @@ impl Attempt<'_> {
             return std::future::pending().await;
         }
         begun.sort_by_key(|one| one.shard);
-        match self.options.cut {
+        match self.cut {
             Cut::Clock => {
                 let at_ms = (self.options.now_ms)();
                 phase.send_replace(Phase::Now);

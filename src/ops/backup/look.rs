@@ -65,6 +65,18 @@ pub(super) async fn look(
     }
 }
 
+/// Whose replica a server on its own is, where it is one: writes cannot be paused through it.
+pub(super) fn followed(ground: &Ground, survey: &Survey) -> Option<String> {
+    let Ground::Alone(_) = ground else {
+        return None;
+    };
+    let (_, facts) = survey.answered().next()?;
+    let info = &facts.info;
+    let is_replica = info.get("role") == Some("slave");
+    let (host, port) = (info.get("master_host")?, info.get("master_port")?);
+    is_replica.then(|| format!("{host}:{port}"))
+}
+
 impl Depth {
     fn sample(self) -> Duration {
         match self {
