@@ -3,7 +3,8 @@
 //!
 //! Pieces one after the other are the very bytes that came. They end between entries, where it can be
 //! at the border of a slot (newer servers write slot by slot), so that a part can be read without the
-//! rest; only a value longer than a piece is cut inside. Used by the capture, by import, and by verify,
+//! rest; only a value longer than a piece is cut inside. Where a piece holds keys of another database than
+//! the first it is said to hold any slot, so that nobody passes over what names the database. Used by the capture, by import, and by verify,
 //! which walks stored pieces again and compares.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -80,6 +81,10 @@ struct Walk {
     seq: u32,
     held: Held,
     last_slot: Option<u16>,
+    /// The database that the entries are in.
+    db: u64,
+    /// Whether the piece under way names another database than the first, or begins in one.
+    is_elsewhere: bool,
     /// The piece that the value under way began in, when it was cut inside.
     began_in: Option<u32>,
     /// Keys that the file says it has.
@@ -124,6 +129,8 @@ impl Cutter {
                 seq: 0,
                 held: Held::default(),
                 last_slot: None,
+                db: 0,
+                is_elsewhere: false,
                 began_in: None,
                 announced: 0,
             },
@@ -221,10 +228,15 @@ impl Walk {
             raw.truncate(at);
             raw
         };
+        let mut held = std::mem::take(&mut self.held);
+        if self.is_elsewhere {
+            held.slots = None;
+        }
+        self.is_elsewhere = self.db != 0;
         let piece = RawPiece {
             seq: self.seq,
             raw: raw.freeze(),
-            held: std::mem::take(&mut self.held),
+            held,
         };
         self.begins += at as u64;
         self.seq += 1;
@@ -262,6 +274,10 @@ impl Walk {
     fn item(&mut self, item: &Item<'_>) {
         match item {
             Item::Header(dialect) => self.contents.rdb = dialect.to_string(),
+            Item::SelectDb(db) => {
+                self.db = *db;
+                self.is_elsewhere |= *db != 0;
+            }
             Item::Resize { keys, .. } => self.announced += keys,
             Item::Function(source) => self.contents.functions.push(source.to_vec()),
             // Once a slot: its numbers are counted here anyway.
@@ -389,6 +405,38 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_piece_with_keys_of_another_database_may_hold_any_slot() {
+        let mut writer = Writer::new(Dialect::redis(12));
+        let value = [&b"\x40\x80"[..], &[b'v'; 128]].concat();
+        let mut names: Vec<String> = (0..100).map(|n| format!("key:{n}")).collect();
+        names.sort_by_key(|name| Slot::of_key(name.as_bytes()));
+        for db in [0, 3] {
+            for name in &names {
+                let entry = entry(name.as_bytes(), &value);
+                writer.entry(&Entry { db, ..entry }).unwrap();
+            }
+        }
+        let (pieces, contents) = cut(&writer.finish(), 100, SMALL);
+        let is_any: Vec<bool> = (pieces.iter())
+            .map(|piece| piece.held.slots.is_none())
+            .collect();
+        let first = is_any.iter().position(|&is_any| is_any).unwrap();
+        assert!(first > 3 && pieces.len() > first + 3, "{is_any:?}");
+        // From the piece on that names the database.
+        assert!(is_any[first..].iter().all(|&is_any| is_any), "{is_any:?}");
+        let mut reader = Reader::new();
+        reader.push(b"REDIS0012");
+        for piece in &pieces[first..] {
+            reader.push(&piece.raw);
+        }
+        let mut found = 0;
+        while let Ok(Step::Item(item)) = reader.step() {
+            found += u64::from(matches!(item, Item::Entry(entry) if entry.db == 3));
+        }
+        assert_eq!((found, contents.keys), (100, 200));
     }
 
     #[test]
