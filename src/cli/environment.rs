@@ -12,6 +12,8 @@ use super::nearest::nearest;
 /// Every variable that sets something.
 pub const KNOWN: &[&str] = &[
     "GOODCACHE_ALLOW_SMALL",
+    "GOODCACHE_ALSO_PASSPHRASE",
+    "GOODCACHE_ALSO_PASSPHRASE_FILE",
     "GOODCACHE_BASE_PORT",
     "GOODCACHE_BIND",
     "GOODCACHE_CACERT",
@@ -62,6 +64,9 @@ const OF_A_STORE: &[&str] = &[
     "GOODCACHE_TO_AWS_",
     "GOODCACHE_TO_AZURE_",
     "GOODCACHE_TO_GOOGLE_",
+    "GOODCACHE_ALSO_AWS_",
+    "GOODCACHE_ALSO_AZURE_",
+    "GOODCACHE_ALSO_GOOGLE_",
 ];
 
 /// Variables that say where files are, and what terminals like.
@@ -147,6 +152,7 @@ mod tests {
             ("GOODCACHE_DEADLIN", "1s"),
             ("GOODCACHE_NODES", "a"),
             ("GOODCACHE_TO_AWS_REGION", "x"),
+            ("GOODCACHE_ALSO_AWS_REGION", "x"),
         ]);
         assert_eq!(
             environment.strangers(),

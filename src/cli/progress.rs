@@ -2,6 +2,7 @@
 //! ten seconds, so that a log shows life without filling up.
 
 mod bars;
+mod narrow;
 
 pub use bars::ShardBars;
 
@@ -42,7 +43,7 @@ impl Progress {
     pub fn new(is_quiet: bool) -> Progress {
         let is_moving = std::io::stderr().is_terminal() && !is_quiet;
         let target = match is_moving {
-            true => ProgressDrawTarget::stderr_with_hz(10),
+            true => narrow::target(),
             false => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(None, target);

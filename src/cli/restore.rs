@@ -160,7 +160,7 @@ impl Restoring<'_> {
         if !self.args.rdb.is_empty() {
             return self.files().await;
         }
-        let repository = open::open(&self.repository.access()?).await?;
+        let (repository, _) = open::open(self.repository.access()?).await?;
         let manifest = match (self.asked.as_str(), &self.args.of) {
             (LATEST, Some(name)) => keep::find(&repository, LATEST, Some(name)).await,
             (LATEST, None) => return self.latest(repository).await,

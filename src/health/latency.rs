@@ -10,6 +10,7 @@ use super::Rule;
 use super::case::{Asked, Case};
 use super::code::{CodeDoc, Unit, above};
 use super::notes::Notes;
+use super::rates;
 
 const PING: CodeDoc = CodeDoc {
     code: "latency.ping",
@@ -256,11 +257,7 @@ fn fork(case: &Case, notes: &mut Notes, asked: &Asked) {
 
 fn cpu(case: &Case, notes: &mut Notes, asked: &Asked) {
     let facts = asked.facts;
-    let spent = |info: &crate::model::Info| {
-        Some(info.float("used_cpu_sys_main_thread")? + info.float("used_cpu_user_main_thread")?)
-    };
-    let (Some(before), Some(after)) = (spent(&facts.info), facts.later.as_ref().and_then(spent))
-    else {
+    let Some(spent) = rates::main_thread_seconds(facts) else {
         notes.skip(
             &CPU,
             asked.subject(),
@@ -269,21 +266,17 @@ fn cpu(case: &Case, notes: &mut Notes, asked: &Asked) {
         return;
     };
     // Less than half a second of sample is too coarse for the kernel's accounting.
-    if facts.sample_ms < 500 || after < before {
+    if facts.sample_ms < 500 || spent < 0.0 {
         return;
     }
-    let share = (after - before) * 100_000.0 / facts.sample_ms as f64;
+    let share = spent * 100_000.0 / facts.sample_ms as f64;
     if let Some(severity) = notes.grade(&CPU, share) {
         notes.find_at(
             &CPU,
             severity,
             asked.subject(),
             format!("its main thread uses {share:.0} % of a core"),
-            format!(
-                "INFO cpu: {:.2} s of CPU in {} ms",
-                after - before,
-                facts.sample_ms
-            ),
+            format!("INFO cpu: {spent:.2} s of CPU in {} ms", facts.sample_ms),
             case.cli(&asked.report.addr, "info commandstats"),
         );
     }

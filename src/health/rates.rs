@@ -51,6 +51,23 @@ pub fn per_second(facts: &Facts, growth: u64) -> Option<f64> {
     (facts.sample_ms > 0).then(|| growth as f64 * 1000.0 / facts.sample_ms as f64)
 }
 
+/// Seconds that the main thread used over the sample, negative after a restart; `None` where the
+/// server does not tell (before 6.2) and without a second sample.
+pub fn main_thread_seconds(facts: &Facts) -> Option<f64> {
+    let fields = ["used_cpu_sys_main_thread", "used_cpu_user_main_thread"];
+    spent(facts, &fields)
+}
+
+/// The same of the whole process, its other threads too.
+pub fn process_seconds(facts: &Facts) -> Option<f64> {
+    spent(facts, &["used_cpu_sys", "used_cpu_user"])
+}
+
+fn spent(facts: &Facts, fields: &[&str]) -> Option<f64> {
+    let sum = |info: &Info| -> Option<f64> { fields.iter().map(|name| info.float(name)).sum() };
+    Some(sum(facts.later.as_ref()?)? - sum(&facts.info)?)
+}
+
 /// Failed operations of those nodes, in percent of their operations; `None` when nothing is known
 /// or there were fewer than [`ENOUGH`] operations. Give it masters: a replica's counters are
 /// thinned by the stream of its master.

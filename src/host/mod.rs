@@ -4,12 +4,13 @@
 //! processes and files, never slots. Containers made at once ([`docker`]), or by a compose file
 //! later, are read from one [`ClusterSpec`]; servers as plain processes of this machine are
 //! [`process`]. What a drill breaks and puts back again is [`drill`], and what is broken at the moment
-//! stands in the [`journal`].
+//! stands in the [`journal`]. How busy this machine is itself, [`here`] tells.
 
 pub mod compose;
 pub mod context;
 pub mod docker;
 pub mod drill;
+pub mod here;
 pub mod journal;
 mod node_conf;
 pub mod process;

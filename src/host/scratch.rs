@@ -3,13 +3,15 @@
 //!
 //! It is a replica of nobody: such a server keeps keys whose time is over, as the file has them, where a
 //! master would drop them. It listens on loopback with a random password, which it reads from its
-//! standard input; its folder is its owner's alone.
+//! standard input; its folder is its owner's alone. Both go too when this program is killed and can
+//! drop nothing: a watchdog outlives it.
 
 use std::fs::File;
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use ring::rand::SecureRandom;
 
@@ -29,14 +31,34 @@ const LAST: usize = 3;
 /// How many databases it has: more than any that is backed up may use.
 const DATABASES: u32 = 1024;
 
+/// What the watchdog does: it waits for the end of its standard input, whose other end only this program
+/// has, then ends the server that it was told of and takes the folder away. By then the server's number
+/// may be another's, which works elsewhere. What is being killed may still write for a moment.
+const WATCH: &str = r#"
+pid=; read -r pid; while read -r rest; do :; done
+if [ -n "$pid" ]; then
+    cwd=$(readlink "/proc/$pid/cwd") || cwd=$1
+    [ "$cwd" != "$1" ] || kill -9 "$pid"
+fi
+for try in 1 2 3 4 5; do rm -rf -- "$1"; [ -e "$1" ] || exit 0; sleep 1; done
+"#;
+
 /// A folder for a server that does not run yet.
 pub struct Bed {
+    watchdog: Option<Watchdog>,
     folder: tempfile::TempDir,
+}
+
+/// A small process of its own that outlives this one. Dropped, it is ended, and does nothing.
+struct Watchdog {
+    child: Child,
+    pipe: Option<ChildStdin>,
 }
 
 /// The server.
 pub struct Scratch {
     child: Child,
+    watchdog: Option<Watchdog>,
     folder: tempfile::TempDir,
     /// What was started.
     pub program: PathBuf,
@@ -52,7 +74,10 @@ impl Bed {
         let made = tempfile::Builder::new().prefix("goodcache-boot-").tempdir();
         let path = std::env::temp_dir();
         let folder = made.map_err(|source| ProcessError::File { path, source })?;
-        Ok(Bed { folder })
+        Ok(Bed {
+            watchdog: Watchdog::start(folder.path()),
+            folder,
+        })
     }
 
     /// Where the file to be loaded is to be put.
@@ -61,7 +86,7 @@ impl Bed {
     }
 
     /// Starts the server on what is in the folder.
-    pub fn start(self, server: &Path) -> Result<Scratch, ProcessError> {
+    pub fn start(mut self, server: &Path) -> Result<Scratch, ProcessError> {
         let password = password(self.folder.path())?;
         let listener = TcpListener::bind(("127.0.0.1", 0));
         let port = listener.and_then(|listener| listener.local_addr());
@@ -84,6 +109,9 @@ impl Bed {
                 program: server.to_owned(),
                 source,
             })?;
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.tell(child.id());
+        }
         let settings = settings(port, password.expose());
         if let Some(mut stdin) = child.stdin.take() {
             // A server that ended already tells why in its log.
@@ -91,6 +119,7 @@ impl Bed {
         }
         Ok(Scratch {
             child,
+            watchdog: self.watchdog,
             folder: self.folder,
             program: server.to_owned(),
             addr: NodeAddr::new("127.0.0.1", port),
@@ -132,6 +161,41 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // It has nothing to save.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // Before the server's number can be another's.
+        drop(self.watchdog.take());
+    }
+}
+
+impl Watchdog {
+    /// In a process group of its own, so that Ctrl-C at the terminal does not reach it. `None` where there
+    /// is no shell: then only a kill leaves something behind.
+    fn start(folder: &Path) -> Option<Watchdog> {
+        let mut child = Command::new("sh")
+            .args(["-c", WATCH, "goodcache-watchdog"])
+            .arg(folder.canonicalize().ok()?)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .ok()?;
+        let pipe = child.stdin.take();
+        Some(Watchdog { child, pipe })
+    }
+
+    fn tell(&mut self, pid: u32) {
+        if let Some(pipe) = &mut self.pipe {
+            // One that is gone watches over nothing.
+            let _ = writeln!(pipe, "{pid}");
+        }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

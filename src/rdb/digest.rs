@@ -1,6 +1,6 @@
 //! What a cluster holds, as one sum for each slot.
 //!
-//! Each key becomes a hash of 128 bits over its name, what it is, when it expires and what is in it;
+//! Each key becomes a hash of 128 bits over its database, its name, what it is, when it expires and what is in it;
 //! a slot's digest is the sum of those of its keys and their count. Sums can be added and subtracted, in
 //! any order, so shards are summed apart and a changed key can be taken out and put back. What is in a
 //! key is summed by elements, so it does not matter how a server encodes it: members, fields and
@@ -23,6 +23,10 @@ const SLOTS: usize = 16_384;
 
 /// Odd, so that no bit is lost; from the digits of the golden ratio.
 const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+
+/// Stands before the hash of a key in any database but the first; no family has this tag. In the first
+/// nothing stands there, as before other databases were told apart.
+const OTHER_DB: u8 = 0xff;
 
 /// What one slot holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -146,7 +150,7 @@ impl Digester {
         Digester::default()
     }
 
-    /// The hash of one key: its name, family, expiry and elements.
+    /// The hash of one key: its database, name, family, expiry and elements.
     ///
     /// # Errors
     /// When its value cannot be decoded.
@@ -165,6 +169,10 @@ impl Digester {
             });
         let hash = decoded.map(|family| {
             frame.clear();
+            if entry.db != 0 {
+                frame.push(OTHER_DB);
+                frame.extend_from_slice(&entry.db.to_le_bytes());
+            }
             frame.push(family_tag(family));
             match entry.expires_ms {
                 Some(ms) => {
@@ -280,4 +288,36 @@ fn put_id(tag: u8, (ms, sequence): StreamId, frame: &mut Vec<u8>) {
 fn put_text(text: &[u8], frame: &mut Vec<u8>) {
     frame.extend_from_slice(&(text.len() as u64).to_le_bytes());
     frame.extend_from_slice(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::Dialect;
+
+    fn hash(db: u64) -> u128 {
+        let entry = Entry {
+            dialect: Dialect::redis(10),
+            db,
+            key: b"k",
+            kind: 0,
+            value: b"\x05hello",
+            meta: b"",
+            expires_ms: None,
+            freq: None,
+            idle_s: None,
+            range: 0..0,
+        };
+        Digester::new().hash(&entry).unwrap()
+    }
+
+    #[test]
+    fn databases_are_told_apart_and_the_first_is_hashed_as_ever() {
+        // Of a program that knew no other.
+        assert_eq!(hash(0), 148_996_056_665_280_148_026_924_009_078_161_222_630);
+        let all = [hash(0), hash(3), hash(4), hash(1 << 40)];
+        for (n, one) in all.iter().enumerate() {
+            assert!(all[..n].iter().all(|other| other != one), "{n}");
+        }
+    }
 }

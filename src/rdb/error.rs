@@ -54,8 +54,10 @@ pub enum Fault {
     Refused {
         /// The opcode or type byte.
         number: u8,
-        /// What the number stands for.
+        /// What the number stands for, and whose it is.
         what: &'static str,
+        /// What to do about it.
+        next: &'static str,
     },
     /// That version of the format has no such type of value.
     #[error("value type {number} cannot be written as {dialect}")]
@@ -100,12 +102,10 @@ impl RdbError {
             Fault::Truncated => "fetch the file again: the server or the line stopped half-way",
             Fault::NotRdb => "name a dump.rdb, as SAVE or BGSAVE writes it",
             Fault::Envelope => "turn RDB compression by envelope off on the server and save again",
-            Fault::UnknownVersion(_)
-            | Fault::UnknownOpcode { .. }
-            | Fault::UnknownType { .. }
-            | Fault::Refused { .. } => {
+            Fault::UnknownVersion(_) | Fault::UnknownOpcode { .. } | Fault::UnknownType { .. } => {
                 "use a goodcache that knows this server version, or save from an older server"
             }
+            Fault::Refused { next, .. } => next,
             Fault::TooNew { .. } => "write for a newer server",
             Fault::Trailing | Fault::Length | Fault::Malformed(_) | Fault::Checksum { .. } => {
                 "the bytes are damaged: take another copy"

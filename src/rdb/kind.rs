@@ -134,11 +134,9 @@ pub(super) fn kind(dialect: Dialect, number: u8) -> Result<Kind, Fault> {
             (Stream, 14, &layout[..])
         }
         28 if is_redis => (Array, 14, &[Cells][..]),
-        6 => return refused(number, "a module value from before Redis 4.0"),
-        23 if !is_redis => return refused(number, "a path hash of Valkey 9.2"),
-        29..=32 if is_redis => return refused(number, "a hash by template of Redis 8.10"),
-        33 if is_redis => return refused(number, "a rate limiter of a Redis 8.8 pre-release"),
-        _ => return Err(Fault::UnknownType { dialect, number }),
+        _ => {
+            return Err(refused(is_redis, number).unwrap_or(Fault::UnknownType { dialect, number }));
+        }
     };
     Ok(Kind {
         family,
@@ -147,9 +145,35 @@ pub(super) fn kind(dialect: Dialect, number: u8) -> Result<Kind, Fault> {
     })
 }
 
-fn refused(number: u8, what: &'static str) -> Result<Kind, Fault> {
-    Err(Fault::Refused { number, what })
+/// Those that are known by name only. DUMP is no way around any of them: it gives the same type, or of a
+/// hash by template the two forms for which published layouts disagree.
+fn refused(is_redis: bool, number: u8) -> Option<Fault> {
+    let (what, next) = match number {
+        6 => (
+            "a module's value as Redis wrote it before 4.0",
+            "load the file into Redis 4.0 or later with that module, and save it from there",
+        ),
+        23 if !is_redis => ("a path hash of Valkey 9.2", NEWER_VALKEY),
+        29 | 31 if is_redis => ("a hash by template, as Redis 8.10 dumps it", NO_TEMPLATES),
+        30 | 32 if is_redis => (
+            "a hash that refers to a template of Redis 8.10",
+            NO_TEMPLATES,
+        ),
+        33 if is_redis => (
+            "a rate limiter of a Redis 8.8 pre-release",
+            "delete these keys, for no later Redis reads them, or save from the released Redis 8.8",
+        ),
+        _ => return None,
+    };
+    Some(Fault::Refused { number, what, next })
 }
+
+/// The next step where the server is newer than what is read here.
+pub(super) const NEWER_VALKEY: &str =
+    "use a goodcache that knows Valkey 9.2, or keep the keys on Valkey up to 9.1";
+/// The same for hash templates; reading key by key does not help.
+pub(super) const NO_TEMPLATES: &str = "use a goodcache that knows Redis 8.10, or keep the keys on \
+    Redis up to 8.8; --via scan meets the same hashes";
 
 /// What family a type belongs to.
 ///
@@ -183,6 +207,31 @@ mod tests {
         for (dialect, number) in [(new, 6), (valkey, 23), (new, 30), (new, 33)] {
             let fault = kind(dialect, number).unwrap_err();
             assert!(matches!(fault, Fault::Refused { .. }), "{fault}");
+        }
+        assert!(kind(Dialect::redis(14), 28).is_ok());
+        for (dialect, number, said, next) in [
+            (
+                new,
+                6,
+                "a module's value as Redis wrote it before 4.0 (number 6) cannot be read (at byte 7)",
+                "load the file into Redis 4.0 or later",
+            ),
+            (
+                Dialect::redis(16),
+                31,
+                "a hash by template, as Redis 8.10 dumps it (number 31) cannot be read (at byte 7)",
+                "Redis up to 8.8; --via scan meets the same hashes",
+            ),
+            (
+                Dialect::redis(16),
+                32,
+                "a hash that refers to a template of Redis 8.10 (number 32) cannot be read (at byte 7)",
+                "Redis up to 8.8; --via scan meets the same hashes",
+            ),
+        ] {
+            let error = kind(dialect, number).unwrap_err().at(7);
+            assert_eq!(error.to_string(), said);
+            assert!(error.hint().contains(next), "{}", error.hint());
         }
         // The table of measured acceptance: which version each payload is stamped with.
         for (numbers, since) in [

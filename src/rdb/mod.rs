@@ -40,4 +40,4 @@ pub use log::{Changes, LogCommand, LogReader};
 pub use payload::{Payload, append_payload, function_payload, payload_version};
 pub use reader::{Reader, Step};
 pub use value::value_length;
-pub use writer::Writer;
+pub use writer::{Writer, preamble};

@@ -33,6 +33,7 @@ use super::item::{
     skip_key_meta,
 };
 use super::kind::kind;
+use super::kind::{NEWER_VALKEY, NO_TEMPLATES};
 use super::value::{Walk, skip_fields};
 
 /// A buffer larger than this is given back once it is mostly empty.
@@ -362,12 +363,16 @@ impl Reader {
     }
 
     fn unknown(&self, number: u8) -> Fault {
-        let what = match (number, self.dialect.vendor) {
-            (FUNCTION_PRE_GA, _) => "a function of a Redis 7.0 pre-release",
-            (TEMPLATE_OR_UPDATE, Vendor::Redis) => "a hash template of Redis 8.10",
-            (TEMPLATE_OR_UPDATE, Vendor::Valkey) => {
-                "a command inside the data, as Valkey 9.2 writes it"
-            }
+        let (what, next) = match (number, self.dialect.vendor) {
+            (FUNCTION_PRE_GA, _) => (
+                "a function of a Redis 7.0 pre-release",
+                "load its functions into a released Redis 7.0 or later, and save from there",
+            ),
+            (TEMPLATE_OR_UPDATE, Vendor::Redis) => ("a hash template of Redis 8.10", NO_TEMPLATES),
+            (TEMPLATE_OR_UPDATE, Vendor::Valkey) => (
+                "a command inside the data, as Valkey 9.2 writes it",
+                NEWER_VALKEY,
+            ),
             _ => {
                 return Fault::UnknownOpcode {
                     dialect: self.dialect,
@@ -375,7 +380,7 @@ impl Reader {
                 };
             }
         };
-        Fault::Refused { number, what }
+        Fault::Refused { number, what, next }
     }
 
     fn trailer(&mut self) -> Result<Found, Fault> {

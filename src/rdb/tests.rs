@@ -217,6 +217,7 @@ fn what_is_wrong_is_named_with_its_place() {
             Fault::Refused {
                 number: 246,
                 what: "a function of a Redis 7.0 pre-release",
+                next: "load its functions into a released Redis 7.0 or later, and save from there",
             },
         ),
         (
@@ -225,6 +226,7 @@ fn what_is_wrong_is_named_with_its_place() {
             Fault::Refused {
                 number: 242,
                 what: "a hash template of Redis 8.10",
+                next: kind::NO_TEMPLATES,
             },
         ),
         (

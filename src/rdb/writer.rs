@@ -178,3 +178,12 @@ impl Writer {
         self.out.extend_from_slice(body);
     }
 }
+
+/// What stands before the rest of a stream whose beginning is left out, so that it can be read: the
+/// magic, and the database that goes on.
+pub fn preamble(magic: &str, db: u64) -> Vec<u8> {
+    let mut out = magic.as_bytes().to_vec();
+    out.push(SELECT_DB);
+    append_length(db, &mut out);
+    out
+}

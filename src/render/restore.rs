@@ -214,6 +214,14 @@ fn facts(restored: &Restored) -> Vec<(String, Cell)> {
         restored.sent_again,
         "commands, for the target had changed meanwhile",
     );
+    if !restored.warmth.is_empty() {
+        let steps: Vec<String> = restored
+            .warmth
+            .iter()
+            .map(|step| format!("{} % after {}", step.percent, millis(step.after_ms as f64)))
+            .collect();
+        facts.push(fact("heat back", steps.join(", ")));
+    }
     if let Some(ms) = restored.slowest_answer_ms {
         facts.push(fact(
             "slowest",

@@ -3,15 +3,12 @@
 use anyhow::anyhow;
 
 use super::{Keeping, open, this_run};
-use crate::archive::{Access, Repository, SnapshotId, StoreOptions};
+use crate::archive::{Repository, SnapshotId};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::backup::CopyTo;
-use crate::cli::settings::target_passphrase;
+use crate::cli::settings::{RepositorySettings, Second};
 use crate::ops::backup::keep;
 use crate::render::{backup, human};
-
-/// Before the name of a variable that is meant for the repository that is copied to.
-const TO: &str = "GOODCACHE_TO_";
 
 /// Runs it.
 pub(super) async fn run(keeping: &Keeping, args: &CopyTo) -> Result<Exit, Failure> {
@@ -44,22 +41,16 @@ pub(super) async fn run(keeping: &Keeping, args: &CopyTo) -> Result<Exit, Failur
 }
 
 async fn target(keeping: &Keeping, args: &CopyTo) -> Result<Repository, Failure> {
-    let mut notices = Vec::new();
-    let passphrase = target_passphrase(
-        &keeping.layers,
-        args.to_passphrase_file.as_ref(),
-        &keeping.settings.passphrase,
-        &mut notices,
-    )?;
-    for notice in notices {
+    let mut settings = RepositorySettings {
+        notices: Vec::new(),
+        ..keeping.settings.clone()
+    };
+    let file = args.to_passphrase_file.as_ref();
+    let access = Second::TO.access(&keeping.layers, &args.to, file, &mut settings)?;
+    for notice in settings.notices {
         keeping.screen.say(&format!("goodcache: {notice}"));
     }
-    let access = Access {
-        url: args.to.clone(),
-        passphrase: passphrase.value,
-        options: StoreOptions::from_env_behind(TO),
-    };
-    open::open_or_make(&access).await
+    open::open_or_make(access).await.map(|(made, _)| made)
 }
 
 async fn ids(

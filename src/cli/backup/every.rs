@@ -52,10 +52,10 @@ pub(super) async fn run(
     every: &Every,
     signals: &mut Signals,
 ) -> Result<Exit, Failure> {
-    let mut access = taking.access()?;
+    let mut ways = taking.ways()?;
     loop {
         let (began, began_ms) = (Instant::now(), now_ms());
-        match taking.once(&mut access, signals).await {
+        match taking.once(&mut ways, signals).await {
             Ok(Round::Taken(repository)) => {
                 let retained = signals.until(retain(taking, every, &repository)).await;
                 if let Ended::Stopped(number) = retained {

@@ -17,7 +17,7 @@ pub(super) async fn run(keeping: &Keeping, args: &Import) -> Result<Exit, Failur
     };
     crate::cli::values::cluster_name(cluster).map_err(Failure::usage)?;
     let sources = keep::sources(&args.paths).map_err(failure)?;
-    let repository = open::open_or_make(&keeping.settings.access()?).await?;
+    let (repository, _) = open::open_or_make(keeping.settings.access()?).await?;
     let (run, events) = (this_run(), keeping.screen.events());
     let report = keep::import(&repository, &sources, cluster, &run, now_ms(), &events)
         .await

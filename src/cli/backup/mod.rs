@@ -91,7 +91,8 @@ impl Keeping {
 
     /// Opens the repository that was named.
     async fn repository(&self) -> Result<Repository, Failure> {
-        open::open(&self.settings.access()?).await
+        let opened = open::open(self.settings.access()?).await;
+        opened.map(|(repository, _)| repository)
     }
 
     /// The manifest of the snapshot that is meant.

@@ -38,32 +38,33 @@ fn exit(error: &ArchiveError) -> Exit {
     }
 }
 
-/// Opens a repository; asks for its passphrase where one is wanted and somebody can type it.
-pub(in crate::cli) async fn open(access: &Access) -> Result<Repository, Failure> {
-    match Repository::open(access).await {
-        Err(ArchiveError::NeedsPassphrase { place }) => {
-            let Some(typed) = prompt_passphrase(&place)? else {
-                return Err(failure(ArchiveError::NeedsPassphrase { place }));
-            };
-            let access = Access {
-                passphrase: Some(typed),
-                ..access.clone()
-            };
-            Repository::open(&access).await.map_err(failure)
-        }
-        result => result.map_err(failure),
-    }
+/// Opens a repository; asks for its passphrase where one is wanted and somebody can type it. Gives the
+/// way that led there too, so that nobody is asked twice.
+pub(in crate::cli) async fn open(access: Access) -> Result<(Repository, Access), Failure> {
+    let place = match Repository::open(&access).await {
+        Err(ArchiveError::NeedsPassphrase { place }) => place,
+        result => return result.map(|opened| (opened, access)).map_err(failure),
+    };
+    let Some(typed) = prompt_passphrase(&place)? else {
+        return Err(failure(ArchiveError::NeedsPassphrase { place }));
+    };
+    let access = Access {
+        passphrase: Some(typed),
+        ..access
+    };
+    let opened = Repository::open(&access).await.map_err(failure)?;
+    Ok((opened, access))
 }
 
 /// Opens a repository, or makes one where nothing is.
-pub(in crate::cli) async fn open_or_make(access: &Access) -> Result<Repository, Failure> {
+pub(in crate::cli) async fn open_or_make(access: Access) -> Result<(Repository, Access), Failure> {
     let creation = Creation {
         now_ms: crate::cli::reach::now_ms(),
         ..Creation::default()
     };
-    match Repository::create_or_open(access, &creation).await {
+    match Repository::create_or_open(&access, &creation).await {
         // It is there already: somebody may be there to type it.
         Err(ArchiveError::NeedsPassphrase { .. }) => open(access).await,
-        result => result.map_err(failure),
+        result => result.map(|opened| (opened, access)).map_err(failure),
     }
 }

@@ -16,7 +16,7 @@ use crate::cli::options::{Format, Shared};
 use crate::cli::progress::ShardBars;
 use crate::cli::reach::{self, now_ms};
 use crate::cli::screen::Screen;
-use crate::cli::settings::{Layers, RepositorySettings, Settings, Target};
+use crate::cli::settings::{Layers, RepositorySettings, Second, Settings, Target};
 use crate::cli::signal::{Ended, Signals, unless_signalled_again};
 use crate::cli::{block_on, layers_of, stopped};
 use crate::cluster::{Access, Ask, SyncDelay};
@@ -41,7 +41,8 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
     let layers = layers_of(shared, &target)?;
     refuse_mistyped(&args.take.targets, &layers.known_names())?;
     let settings = Settings::resolve(&layers, shared, &[])?;
-    let repository = RepositorySettings::resolve(&layers, shared, &args.place)?;
+    let mut repository = RepositorySettings::resolve(&layers, shared, &args.place)?;
+    let also = also(&layers, &args.take, &mut repository)?;
     let screen = crate::cli::screen(&settings, repository.rows());
     for notice in &repository.notices {
         screen.say(&format!("goodcache: {notice}"));
@@ -50,6 +51,7 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
         layers: &layers,
         settings: &settings,
         repository: &repository,
+        also,
         take: &args.take,
         screen: &screen,
     };
@@ -63,11 +65,30 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
+/// The ways to the repositories that get copies.
+fn also(
+    layers: &Layers,
+    take: &Take,
+    first: &mut RepositorySettings,
+) -> Result<Vec<ArchiveAccess>, Failure> {
+    let file = take.also_passphrase_file.as_ref();
+    let mut access = |url: &String| Second::ALSO.access(layers, url, file, first);
+    take.also.iter().map(&mut access).collect()
+}
+
+/// The ways to the cluster and to the repositories. What somebody types on the way stays in them.
+pub(super) struct Ways {
+    cluster: Access,
+    first: ArchiveAccess,
+    also: Vec<ArchiveAccess>,
+}
+
 /// A snapshot being asked for.
 pub(super) struct Taking<'a> {
     layers: &'a Layers,
     pub(super) settings: &'a Settings,
     repository: &'a RepositorySettings,
+    also: Vec<ArchiveAccess>,
     take: &'a Take,
     pub(super) screen: &'a Screen,
 }
@@ -82,28 +103,31 @@ pub(super) enum Round {
 
 impl Taking<'_> {
     async fn alone(&self, signals: &mut Signals) -> Result<Exit, Failure> {
-        let mut access = self.access()?;
-        Ok(match self.once(&mut access, signals).await? {
+        let mut ways = self.ways()?;
+        Ok(match self.once(&mut ways, signals).await? {
             Round::Taken(_) => Exit::Good,
             Round::Stopped(exit) => exit,
         })
     }
 
-    /// The way to the cluster.
-    pub(super) fn access(&self) -> Result<Access, Failure> {
-        self.repository.access()?;
+    /// The ways there, as far as they are known without asking.
+    pub(super) fn ways(&self) -> Result<Ways, Failure> {
+        let first = self.repository.access()?;
         self.settings.require_nodes()?;
-        reach::access(self.settings)
+        Ok(Ways {
+            cluster: reach::access(self.settings)?,
+            first,
+            also: self.also.clone(),
+        })
     }
 
-    /// Takes one, and answers. What somebody types to log in stays in `access`.
+    /// Takes one, and answers.
     pub(super) async fn once(
         &self,
-        access: &mut Access,
+        ways: &mut Ways,
         signals: &mut Signals,
     ) -> Result<Round, Failure> {
-        let stored = self.repository.access()?;
-        let place = match signals.until(self.prepare(access, &stored)).await {
+        let place = match signals.until(self.prepare(ways)).await {
             Ended::Done(place) => place?,
             Ended::Stopped(number) => {
                 self.screen
@@ -121,33 +145,34 @@ impl Taking<'_> {
         let ended = signals.until(capture(&place, &options)).await;
         bars.clear();
         match ended {
-            Ended::Done(Ok(taken)) => self.answer(place, &stored, &taken, signals).await,
+            Ended::Done(Ok(taken)) => self.answer(place, ways, &taken, signals).await,
             Ended::Done(Err(trouble)) => Err(told(trouble)),
             Ended::Stopped(number) => Ok(Round::Stopped(self.stop(&place, number).await)),
         }
     }
 
-    async fn prepare(&self, access: &mut Access, stored: &ArchiveAccess) -> Result<Place, Failure> {
-        let ground = ground(self.settings, access, self.screen).await?;
+    async fn prepare(&self, ways: &mut Ways) -> Result<Place, Failure> {
+        let ground = ground(self.settings, &mut ways.cluster, self.screen).await?;
         let delay = self.delay();
         if delay.is_changed() {
             // An earlier run was killed before it could put the setting back. That does not wait for
             // the repository, which may not open.
-            self.put_back(&delay, access).await;
+            self.put_back(&delay, &ways.cluster).await;
         }
-        let repository = open_or_make(stored).await?;
+        let (repository, first) = open_or_make(ways.first.clone()).await?;
+        ways.first = first;
         self.sweep(&repository).await;
-        Ok(self.place(access.clone(), ground, repository, delay))
+        Ok(self.place(ways.cluster.clone(), ground, repository, delay))
     }
 
     async fn answer(
         &self,
         place: Place,
-        stored: &ArchiveAccess,
+        ways: &mut Ways,
         taken: &Taken,
         signals: &mut Signals,
     ) -> Result<Round, Failure> {
-        match signals.until(self.taken(&place, stored, taken)).await {
+        match signals.until(self.taken(&place, ways, taken)).await {
             Ended::Done(told) => told.map(|()| Round::Taken(place.repository)),
             Ended::Stopped(number) => {
                 let id = &taken.manifest.id;
@@ -237,12 +262,7 @@ impl Taking<'_> {
         }
     }
 
-    async fn taken(
-        &self,
-        place: &Place,
-        stored: &ArchiveAccess,
-        taken: &Taken,
-    ) -> Result<(), Failure> {
+    async fn taken(&self, place: &Place, ways: &mut Ways, taken: &Taken) -> Result<(), Failure> {
         let (doc, report) = (
             backup::taken(taken, place.repository.place()),
             backup::taken_report(taken),
@@ -252,36 +272,35 @@ impl Taking<'_> {
             Format::Markdown => render::markdown::text(&doc),
             _ => render::terminal::text(&doc, crate::cli::check::look(self.screen)),
         };
-        self.also(place, stored, taken).await?;
+        self.copies(place, ways, taken).await?;
         let told = self.screen.answer(&text);
         told.context("could not write the answer to stdout")?;
         Ok(())
     }
 
     /// The copies elsewhere. The snapshot itself is there already, whatever becomes of them.
-    async fn also(
-        &self,
-        place: &Place,
-        stored: &ArchiveAccess,
-        taken: &Taken,
-    ) -> Result<(), Failure> {
+    async fn copies(&self, place: &Place, ways: &mut Ways, taken: &Taken) -> Result<(), Failure> {
         let id = &taken.manifest.id;
-        for url in &self.take.also {
-            let access = ArchiveAccess {
-                url: url.clone(),
-                ..stored.clone()
-            };
+        for way in &mut ways.also {
+            let passphrase = way.passphrase.take();
+            way.passphrase = passphrase.or_else(|| ways.first.passphrase.clone());
             let copied = async {
-                let other = open_or_make(&access).await?;
+                let (other, opened) = open_or_make(way.clone()).await?;
+                *way = opened;
                 let copy = place.repository.copy_to(&other, id, &this_run()).await;
                 copy.map_err(failure)
             };
-            let copied = copied.await.map_err(|failure| {
-                failure.next(format!(
-                    "the snapshot is in {}; copy it again: goodcache backup copy {id} --to {url}",
-                    place.repository.place()
+            let copied = copied.await;
+            let url = &way.url;
+            let copied =
+                copied.map_err(|failure| {
+                    let own = way.options.variables != ways.first.options.variables;
+                    failure.next(format!(
+                    "the snapshot is in {}; copy it again: goodcache backup copy {id} --to {url}{}",
+                    place.repository.place(),
+                    if own { ", with GOODCACHE_TO_ for GOODCACHE_ALSO_" } else { "" }
                 ))
-            })?;
+                })?;
             self.screen.say(&format!(
                 "copied to {url}: {}, {}",
                 crate::model::words::counted(copied.objects as usize, "object"),

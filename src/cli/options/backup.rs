@@ -37,6 +37,10 @@ Services that keep replication to themselves are read key by key instead (--via 
 at the pace that the server bears, labelled as no snapshot. The servers' repl-diskless-sync-delay is
 0 meanwhile, and put back whatever happens.
 
+With --also the snapshot is copied to a second repository as soon as it is taken. That one takes the
+same variables and the same passphrase, unless they stand behind GOODCACHE_ALSO_: as
+GOODCACHE_ALSO_AWS_REGION, GOODCACHE_ALSO_PASSPHRASE_FILE.
+
 With --every it goes on until it is stopped: each snapshot begins that long after the last began (at
 once, where that one took longer), and is answered for itself. One that fails is told on stderr, and
 the next comes at its time. With --keep-... the snapshots of this cluster that no rule keeps are
@@ -115,9 +119,12 @@ pub struct Take {
     /// Take what is served although some slots are served by nobody
     #[arg(long)]
     pub partial: bool,
-    /// Copy the snapshot to this repository too, with the same passphrase
+    /// Copy the snapshot to this repository too
     #[arg(long, value_name = "URL")]
     pub also: Vec<String>,
+    /// Read those repositories' passphrase from the first line of FILE [default: the same passphrase]
+    #[arg(long, value_name = "FILE", requires = "also")]
+    pub also_passphrase_file: Option<PathBuf>,
     /// Put these words on the snapshot
     #[arg(long, value_name = "NAME=WORDS", value_parser = label)]
     pub label: Vec<(String, String)>,

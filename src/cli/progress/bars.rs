@@ -1,14 +1,17 @@
 //! A bar for each shard of a snapshot: bytes, keys, rate, time left. Where nothing can move, one line
 //! for all of them every ten seconds.
+//!
+//! The bars are taken away by whoever clears them, never by the task that moves them: a bar that is
+//! dropped while it is drawn leaves its line behind.
 
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::AbortHandle;
 
-use super::SIGN_OF_LIFE;
+use super::{SIGN_OF_LIFE, narrow};
 use crate::cli::screen::Screen;
 use crate::model::words::{bytes, count, duration};
 use crate::model::{Event, Events};
@@ -23,7 +26,13 @@ pub struct ShardBars {
     all: MultiProgress,
     is_moving: bool,
     is_quiet: bool,
-    drawing: Arc<Mutex<Option<AbortHandle>>>,
+    drawing: Arc<Mutex<Option<Drawing>>>,
+}
+
+/// Bars that are drawn, and the task that moves them.
+struct Drawing {
+    bars: Arc<Mutex<Vec<ProgressBar>>>,
+    task: AbortHandle,
 }
 
 impl ShardBars {
@@ -32,7 +41,7 @@ impl ShardBars {
         let is_quiet = screen.is_quiet();
         let is_moving = std::io::stderr().is_terminal() && !is_quiet;
         let target = match is_moving {
-            true => ProgressDrawTarget::stderr_with_hz(10),
+            true => narrow::target(),
             false => ProgressDrawTarget::hidden(),
         };
         ShardBars {
@@ -63,15 +72,16 @@ impl ShardBars {
 
     /// Takes them away.
     pub fn clear(&self) {
-        self.stop();
+        let Some(drawing) = locked(&self.drawing).take() else {
+            return;
+        };
+        drawing.task.abort();
+        // The task moves no bar meanwhile, and finds none afterwards.
+        let mut bars = locked(&drawing.bars);
         // A terminal that is gone needs no clearing.
         let _ = self.all.clear();
-    }
-
-    fn stop(&self) {
-        let mut drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = drawing.take() {
-            task.abort();
+        for bar in bars.drain(..) {
+            self.all.remove(&bar);
         }
     }
 
@@ -80,34 +90,42 @@ impl ShardBars {
         if self.is_quiet {
             return;
         }
-        let drawing = match self.is_moving {
-            true => tokio::spawn(moving(self.all.clone(), gauges)),
+        let bars = Arc::default();
+        let task = match self.is_moving {
+            true => {
+                *locked(&bars) = made(&self.all, &gauges);
+                tokio::spawn(moving(bars.clone(), gauges))
+            }
             false => tokio::spawn(lines(gauges)),
         };
-        let handle = Some(drawing.abort_handle());
-        *self.drawing.lock().unwrap_or_else(PoisonError::into_inner) = handle;
+        let task = task.abort_handle();
+        *locked(&self.drawing) = Some(Drawing { bars, task });
     }
 }
 
-async fn moving(all: MultiProgress, gauges: Arc<Gauges>) {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn made(all: &MultiProgress, gauges: &Gauges) -> Vec<ProgressBar> {
     let width = gauges.shards.iter().map(|gauge| gauge.name.len()).max();
     let template = format!("{{prefix:{}}} {{bar:12}} {{wide_msg}}", width.unwrap_or(0));
-    let bars: Vec<ProgressBar> = gauges
-        .shards
-        .iter()
-        .map(|gauge| {
-            let bar = all.add(ProgressBar::new(1000));
-            // The template is made of a literal and a number.
-            if let Ok(style) = ProgressStyle::with_template(&template) {
-                bar.set_style(style.progress_chars("=> "));
-            }
-            bar.set_prefix(gauge.name.clone());
-            bar
-        })
-        .collect();
+    let bar = |gauge: &Gauge| {
+        let bar = all.add(ProgressBar::new(1000));
+        // The template is made of a literal and a number.
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix(gauge.name.clone());
+        bar
+    };
+    gauges.shards.iter().map(bar).collect()
+}
+
+async fn moving(bars: Arc<Mutex<Vec<ProgressBar>>>, gauges: Arc<Gauges>) {
     let began = Instant::now();
     loop {
-        for (bar, gauge) in bars.iter().zip(&gauges.shards) {
+        for (bar, gauge) in locked(&bars).iter().zip(&gauges.shards) {
             let reading = gauge.read();
             bar.set_position(permille(&reading));
             bar.set_message(told(&reading, began.elapsed()));

@@ -91,21 +91,50 @@ impl RepositorySettings {
     }
 }
 
-/// The passphrase of the repository that is copied to; the other's when nobody named one.
-pub fn target_passphrase(
-    layers: &Layers,
-    typed: Option<&PathBuf>,
-    other: &Setting<Option<Secret>>,
-    notices: &mut Vec<String>,
-) -> Result<Setting<Option<Secret>>, Failure> {
-    let environment = &layers.environment;
-    let source = First::argument(typed.cloned().map(Source::File), "--to-passphrase-file")
-        .variable(environment, "GOODCACHE_TO_PASSPHRASE", text)?
-        .variable(environment, "GOODCACHE_TO_PASSPHRASE_FILE", file)?
-        .or_none();
-    match source.value {
-        None => Ok(other.clone()),
-        Some(_) => read(source, notices),
+/// A second repository, and by which names what is its own is given.
+pub struct Second {
+    /// Before the name of a variable of its store.
+    prefix: &'static str,
+    passphrase: &'static str,
+    passphrase_file: &'static str,
+    flag: &'static str,
+}
+
+impl Second {
+    /// The one of `copy --to`.
+    pub const TO: Second = Second {
+        prefix: "GOODCACHE_TO_",
+        passphrase: "GOODCACHE_TO_PASSPHRASE",
+        passphrase_file: "GOODCACHE_TO_PASSPHRASE_FILE",
+        flag: "--to-passphrase-file",
+    };
+    /// Those of `backup --also`.
+    pub const ALSO: Second = Second {
+        prefix: "GOODCACHE_ALSO_",
+        passphrase: "GOODCACHE_ALSO_PASSPHRASE",
+        passphrase_file: "GOODCACHE_ALSO_PASSPHRASE_FILE",
+        flag: "--also-passphrase-file",
+    };
+
+    /// How to reach it: with the passphrase and the variables of the first where it has none of its own.
+    pub fn access(
+        &self,
+        layers: &Layers,
+        url: &str,
+        typed: Option<&PathBuf>,
+        first: &mut RepositorySettings,
+    ) -> Result<Access, Failure> {
+        let environment = &layers.environment;
+        let source = First::argument(typed.cloned().map(Source::File), self.flag)
+            .variable(environment, self.passphrase, text)?
+            .variable(environment, self.passphrase_file, file)?
+            .or_none();
+        let own = read(source, &mut first.notices)?.value;
+        Ok(Access {
+            url: url.to_owned(),
+            passphrase: own.or_else(|| first.passphrase.value.clone()),
+            options: StoreOptions::from_env_behind(self.prefix),
+        })
     }
 }
 

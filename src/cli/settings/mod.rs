@@ -14,7 +14,7 @@ mod login;
 mod origin;
 mod tls;
 
-pub use backup::{RepositorySettings, target_passphrase};
+pub use backup::{RepositorySettings, Second};
 pub use check::{CheckSettings, Watch};
 pub use connection::{Settings, color};
 pub use create::{CreateSettings, Source};

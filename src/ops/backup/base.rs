@@ -3,7 +3,8 @@
 //!
 //! Pieces one after the other are the very bytes that came. They end between entries, where it can be
 //! at the border of a slot (newer servers write slot by slot), so that a part can be read without the
-//! rest; only a value longer than a piece is cut inside. Used by the capture, by import, and by verify,
+//! rest; only a value longer than a piece is cut inside. Where a piece holds keys of another database than
+//! the first it is said to hold any slot, so that nobody passes over what names the database. Used by the capture, by import, and by verify,
 //! which walks stored pieces again and compares.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -417,6 +418,38 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_piece_with_keys_of_another_database_may_hold_any_slot() {
+        let mut writer = Writer::new(Dialect::redis(12));
+        let value = [&b"\x40\x80"[..], &[b'v'; 128]].concat();
+        let mut names: Vec<String> = (0..100).map(|n| format!("key:{n}")).collect();
+        names.sort_by_key(|name| Slot::of_key(name.as_bytes()));
+        for db in [0, 3] {
+            for name in &names {
+                let entry = entry(name.as_bytes(), &value);
+                writer.entry(&Entry { db, ..entry }).unwrap();
+            }
+        }
+        let (pieces, contents) = cut(&writer.finish(), 100, SMALL);
+        let is_any: Vec<bool> = (pieces.iter())
+            .map(|piece| piece.held.slots.is_none())
+            .collect();
+        let first = is_any.iter().position(|&is_any| is_any).unwrap();
+        assert!(first > 3 && pieces.len() > first + 3, "{is_any:?}");
+        // From the piece on that names the database.
+        assert!(is_any[first..].iter().all(|&is_any| is_any), "{is_any:?}");
+        let mut reader = Reader::new();
+        reader.push(b"REDIS0012");
+        for piece in &pieces[first..] {
+            reader.push(&piece.raw);
+        }
+        let mut found = 0;
+        while let Ok(Step::Item(item)) = reader.step() {
+            found += u64::from(matches!(item, Item::Entry(entry) if entry.db == 3));
+        }
+        assert_eq!((found, contents.keys), (100, 200));
     }
 
     #[test]

@@ -17,10 +17,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::base::PieceSize;
+use super::busy::Busy;
 use super::changes::changed;
 use super::describe::{Told, manifest};
 use super::gauge::{Gauge, Gauges};
-use super::look::look;
+use super::look::{Depth, followed, look};
 use super::order::{Cut, Options, Place, Taken, Via};
 use super::parts;
 use super::rate::Rate;
@@ -31,6 +32,7 @@ use super::trouble::Trouble;
 use super::turns::{dangers, turns};
 use crate::archive::{ArchiveError, Chunk, Consistency, Manifest, Writer};
 use crate::cluster::{Barrier, NoBarrier, barrier, finished};
+use crate::host::here::Here;
 use crate::model::{Events, NodeAddr, Survey, Topology};
 
 /// How often the whole is tried when something that may pass went wrong.
@@ -107,9 +109,9 @@ fn first_cause(first: Option<Trouble>, last: Trouble, events: &Events) -> Troubl
 async fn recovered(place: &Place, options: &Options) {
     let looking = async {
         loop {
-            if let Ok(survey) = look(&place.access, &place.ground, false).await {
-                let topology = Topology::of(&survey);
-                if sources(&survey, &topology, options.from, options.is_partial).is_ok() {
+            if let Ok(survey) = look(&place.access, &place.ground, Depth::Sources).await {
+                let (topology, busy) = (Topology::of(&survey), Busy::of(&survey, None));
+                if sources(&survey, &topology, options.from, options.is_partial, &busy).is_ok() {
                     return;
                 }
             }
@@ -123,6 +125,7 @@ async fn recovered(place: &Place, options: &Options) {
 struct Attempt<'a> {
     place: &'a Place,
     options: &'a Options,
+    cut: Cut,
     survey: Survey,
     topology: Topology,
     sources: Vec<Source>,
@@ -137,7 +140,7 @@ async fn attempt(
     remarks: &mut Vec<String>,
 ) -> Result<Taken, Trouble> {
     let began = Instant::now();
-    let survey = look(&place.access, &place.ground, false).await?;
+    let survey = look(&place.access, &place.ground, Depth::Load).await?;
     let topology = Topology::of(&survey);
     // Whoever was named may be the very node that dies: from now on any will do to look again.
     let known = survey.nodes.iter().map(|node| &node.addr);
@@ -145,9 +148,14 @@ async fn attempt(
     place.access.seeds.sort();
     place.access.seeds.dedup();
     let place = &*place;
-    let sources = sources(&survey, &topology, options.from, options.is_partial)?;
+    let here = Here::look(survey.nodes.iter().map(|node| node.addr.host.as_str()));
+    let busy = Busy::of(&survey, here);
+    let sources = sources(&survey, &topology, options.from, options.is_partial, &busy)?;
     let told = sources.iter().filter_map(|source| source.remark.clone());
-    for remark in told.chain(dangers(&survey, &sources)) {
+    let told = told.chain(dangers(&survey, &sources));
+    let told = told.chain(busy.remarks(&sources));
+    let (cut, by_the_clock) = cut_of(place, options, via, &survey);
+    for remark in told.chain(by_the_clock) {
         if !remarks.contains(&remark) {
             place.events.note(remark.clone());
             remarks.push(remark);
@@ -163,6 +171,7 @@ async fn attempt(
     let attempt = Attempt {
         place,
         options,
+        cut,
         survey,
         topology,
         sources,
@@ -178,6 +187,20 @@ async fn attempt(
         remarks.push(left);
     }
     taken
+}
+
+/// How the cut is made, and what is to be told of that. A replica on its own is no part of a cluster, and
+/// whose writes it follows is not ours to pause; a single history has no second to agree with.
+fn cut_of(place: &Place, options: &Options, via: Via, survey: &Survey) -> (Cut, Option<String>) {
+    match (followed(&place.ground, survey), options.cut) {
+        (Some(master), Cut::Barrier(_)) if via != Via::Scan => {
+            let remark = format!(
+                "it is a replica of {master}, where no write is paused: it is cut by the clock"
+            );
+            (Cut::Clock, Some(remark))
+        }
+        (_, cut) => (cut, None),
+    }
 }
 
 impl Attempt<'_> {
@@ -282,7 +305,7 @@ impl Attempt<'_> {
             return std::future::pending().await;
         }
         begun.sort_by_key(|one| one.shard);
-        match self.options.cut {
+        match self.cut {
             Cut::Clock => {
                 let at_ms = (self.options.now_ms)();
                 phase.send_replace(Phase::Now);
@@ -338,7 +361,7 @@ impl Attempt<'_> {
 
     /// Whether the cluster still is what it was when the sources were chosen.
     async fn unchanged(&self) -> Result<(), Trouble> {
-        let after = look(&self.place.access, &self.place.ground, true).await?;
+        let after = look(&self.place.access, &self.place.ground, Depth::Brief).await?;
         match changed(&self.topology, &Topology::of(&after)) {
             Some(what) => Err(Trouble::Changed(what)),
             None => Ok(()),

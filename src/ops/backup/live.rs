@@ -11,10 +11,11 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::base::{Cutter, PieceSize};
+use super::busy::Busy;
 use super::capture::joined;
 use super::changes::changed;
 use super::keep::keys::{Keys, take};
-use super::look::{Ground, look};
+use super::look::{Depth, Ground, look};
 use super::sources::{From, Source, sources};
 use super::trouble::Trouble;
 use super::turns::turns;
@@ -48,9 +49,10 @@ impl Live {
     /// # Errors
     /// When it cannot be looked at, or a shard cannot be read.
     pub async fn choose_from(access: Access, ground: Ground, from: From) -> Result<Live, Trouble> {
-        let survey = look(&access, &ground, false).await?;
+        let survey = look(&access, &ground, Depth::Load).await?;
         let topology = Topology::of(&survey);
-        let sources = sources(&survey, &topology, from, false)?;
+        let busy = Busy::of(&survey, None);
+        let sources = sources(&survey, &topology, from, false, &busy)?;
         let turns = turns(&survey, &sources, None).into_iter();
         Ok(Live {
             turns: turns
@@ -139,7 +141,7 @@ impl Live {
             }))
         });
         let read = joined(tasks.collect()).await?;
-        let after = look(&self.access, &self.ground, true).await?;
+        let after = look(&self.access, &self.ground, Depth::Brief).await?;
         match changed(&self.topology, &Topology::of(&after)) {
             Some(what) => Err(Trouble::Changed(what)),
             None => Ok(read),

@@ -3,6 +3,7 @@
 
 mod base;
 mod boot;
+mod busy;
 mod capture;
 mod changes;
 mod describe;
@@ -23,12 +24,13 @@ mod turns;
 
 pub use base::{Contents, Cutter, PieceSize, RawPiece};
 pub use boot::{Booted, BootedShard, NoBoot, boot};
+pub use busy::Busy;
 pub use capture::capture;
 pub use gauge::{Gauge, Gauges, Reading, Stage};
 pub use live::Live;
 pub use log::{LogCutter, Marked};
 pub use look::Ground;
-pub(in crate::ops) use look::look;
+pub(in crate::ops) use look::{Depth, look};
 pub use order::{Cut, Options, Place, Taken, UnderWay, Via, Watching};
 pub use sources::{From, NoSource, Source, sources};
 pub use trouble::Trouble;

@@ -2,10 +2,12 @@
 //!
 //! A replica that keeps up is read before the master, so that the fork and its memory are not paid
 //! where clients are served. Among replicas those come first that save nothing at the moment, then
-//! those on hosts that were not chosen yet, then the least behind.
+//! those that are not busy, then those on hosts that were not chosen yet, then those on whose host the
+//! servers have the least to do, then the least behind.
 
 use std::collections::BTreeMap;
 
+use super::busy::Busy;
 use crate::health::lag;
 use crate::model::{Facts, Member, NodeAddr, NodeId, NodeReport, Shard, SlotSet, Survey, Topology};
 
@@ -84,6 +86,7 @@ pub fn sources(
     topology: &Topology,
     from: From,
     is_partial: bool,
+    busy: &Busy<'_>,
 ) -> Result<Vec<Source>, NoSource> {
     let covered = topology.covered().len();
     let all = SlotSet::full().len();
@@ -97,7 +100,7 @@ pub fn sources(
         .iter()
         .filter(|shard| !shard.slots.is_empty());
     for (shard, number) in shards.zip(1..) {
-        let read = source(survey, topology, shard, from, &chosen);
+        let read = source(survey, topology, shard, from, &chosen, busy);
         let read = read.map_err(|why| NoSource::Shard { shard: number, why })?;
         *chosen.entry(read.host.clone()).or_default() += 1;
         sources.push(read);
@@ -127,10 +130,7 @@ impl<'a> Seen<'a> {
     }
 
     fn host(&self) -> String {
-        match self.report.site.host.is_empty() {
-            true => self.report.addr.host.clone(),
-            false => self.report.site.host.clone(),
-        }
+        host_of(self.report).to_owned()
     }
 
     fn is_saving(&self) -> bool {
@@ -149,21 +149,35 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// The machine that a node is on, as far as is known.
+pub(super) fn host_of(report: &NodeReport) -> &str {
+    match report.site.host.is_empty() {
+        true => &report.addr.host,
+        false => &report.site.host,
+    }
+}
+
 fn source(
     survey: &Survey,
     topology: &Topology,
     shard: &Shard,
     from: From,
     chosen: &BTreeMap<String, usize>,
+    busy: &Busy<'_>,
 ) -> Result<Source, String> {
     let Some(master) = Seen::of(survey, topology, &shard.master) else {
         return Err("its master does not answer, so no cut can be made through it".to_owned());
     };
-    let busy_of = |host: &String| chosen.get(host).copied().unwrap_or(0);
+    let rank = |seen: &Seen<'_>| {
+        let host = seen.host();
+        let chosen = chosen.get(&host).copied().unwrap_or(0);
+        let is_busy = busy.is_busy(seen.report, seen.facts);
+        (seen.is_saving(), is_busy, chosen, busy.work_on(&host))
+    };
     let best = (shard.replicas.iter())
         .filter_map(|id| Seen::of(survey, topology, id))
         .filter_map(|seen| Some((seen, seen.behind(&master)?)))
-        .min_by_key(|(seen, behind)| (seen.is_saving(), busy_of(&seen.host()), *behind));
+        .min_by_key(|(seen, behind)| (rank(seen), *behind));
     let lacking = match shard.replicas.len() {
         0 => format!("{} has no replica", master.report.addr),
         _ => format!("no replica of {} keeps up", master.report.addr),
@@ -194,7 +208,8 @@ mod tests {
     fn addrs(cluster: Cluster, from: From) -> Result<Vec<NodeAddr>, NoSource> {
         let survey = cluster.survey();
         let topology = Topology::of(&survey);
-        let sources = sources(&survey, &topology, from, false)?;
+        let busy = Busy::of(&survey, None);
+        let sources = sources(&survey, &topology, from, false, &busy)?;
         Ok(sources.into_iter().map(|source| source.addr).collect())
     }
 
@@ -212,7 +227,8 @@ mod tests {
         let read = addrs(broken(), From::Best).unwrap();
         assert_eq!(read, [addr(3), addr(1), addr(5)]);
         let survey = broken().survey();
-        let sources = sources(&survey, &Topology::of(&survey), From::Best, false).unwrap();
+        let (topology, busy) = (Topology::of(&survey), Busy::of(&survey, None));
+        let sources = sources(&survey, &topology, From::Best, false, &busy).unwrap();
         let remark = sources[1].remark.as_deref().unwrap();
         assert_eq!(
             remark,
@@ -228,7 +244,8 @@ mod tests {
     #[test]
     fn a_shard_whose_master_is_silent_cannot_be_cut() {
         let survey = Cluster::sound().silent(1, Silence::Timeout).survey();
-        let refused = sources(&survey, &Topology::of(&survey), From::Best, false).unwrap_err();
+        let (topology, busy) = (Topology::of(&survey), Busy::of(&survey, None));
+        let refused = sources(&survey, &topology, From::Best, false, &busy).unwrap_err();
         assert!(
             refused.to_string().starts_with("shard 2: its master"),
             "{refused}"

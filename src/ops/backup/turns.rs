@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sources::Source;
+use super::sources::{Source, host_of};
 use crate::model::words::bytes;
 use crate::model::{Facts, Survey};
 
@@ -84,11 +84,7 @@ fn machines(survey: &Survey, sources: &[Source]) -> BTreeMap<String, Machine> {
         }
     }
     for (report, facts) in survey.answered() {
-        let host = match report.site.host.is_empty() {
-            true => &report.addr.host,
-            false => &report.site.host,
-        };
-        if let Some(machine) = machines.get_mut(host) {
+        if let Some(machine) = machines.get_mut(host_of(report)) {
             machine.used += facts.info.number("used_memory_rss").unwrap_or(0);
         }
     }
@@ -104,6 +100,7 @@ mod tests {
     use super::*;
     use crate::health::testing::Cluster;
     use crate::model::Topology;
+    use crate::ops::backup::busy::Busy;
     use crate::ops::backup::{From, sources};
 
     fn on_one_host(total: u64, each: u64) -> (Survey, Vec<Source>) {
@@ -114,7 +111,8 @@ mod tests {
             cluster.host(n, "one").info(n, &memory)
         });
         let survey = cluster.survey();
-        let from = sources(&survey, &Topology::of(&survey), From::Best, false).unwrap();
+        let (topology, busy) = (Topology::of(&survey), Busy::of(&survey, None));
+        let from = sources(&survey, &topology, From::Best, false, &busy).unwrap();
         (survey, from)
     }
 

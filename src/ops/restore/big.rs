@@ -17,7 +17,7 @@ use super::trouble::Trouble;
 use crate::cluster::lane::{Batch, Lane};
 use crate::cluster::{Access, Command, Node, key_in};
 use crate::model::{NodeAddr, Slot, SlotSet, Topology};
-use crate::ops::backup::{Ground, look};
+use crate::ops::backup::{Depth, Ground, look};
 use crate::rdb::{Elements, Entry, Family, Limits, Reason, family};
 
 /// So much of a value is restored in a millisecond at the least: 45 KB of a large hash on the slowest of
@@ -104,7 +104,7 @@ impl Big {
                 Err(trouble) if trouble.may_pass() && tried < TRIES => {
                     tried += 1;
                     sleep(PAUSE).await;
-                    if let Ok(survey) = look(&self.access, &self.ground, true).await {
+                    if let Ok(survey) = look(&self.access, &self.ground, Depth::Brief).await {
                         self.routes.set(Table::of(&Topology::of(&survey)));
                     }
                 }

@@ -21,7 +21,7 @@ use super::trouble::Trouble;
 use crate::cluster::lane::{Answered, Batch, Lane};
 use crate::cluster::{Access, NodeError};
 use crate::model::{NodeAddr, Topology};
-use crate::ops::backup::{Ground, look};
+use crate::ops::backup::{Depth, Ground, look};
 
 /// Parcels that one master has on their way or waiting.
 const ROOM: usize = 24;
@@ -516,20 +516,32 @@ impl Feeding<'_> {
     }
 }
 
-/// Sends strays out again, one after the other.
+/// Sends strays out again: all that there are, after one look at who owns what now.
 async fn recover(inner: &Arc<Inner>, strays: &mut mpsc::UnboundedReceiver<Stray>) {
-    while let Some(stray) = strays.recv().await {
-        let since = stray.parcel.since.unwrap_or_else(Instant::now);
-        if since.elapsed() > PATIENCE {
-            inner.fail(Trouble::Lost {
-                why: stray.why,
-                seconds: PATIENCE.as_secs(),
-            });
-            continue;
+    while let Some(first) = strays.recv().await {
+        let mut all = vec![first];
+        while let Ok(stray) = strays.try_recv() {
+            all.push(stray);
         }
-        match stray.ask {
-            Some(to) => asked(inner, &to, stray.parcel).await,
-            None => routed(inner, stray.parcel, stray.why).await,
+        if all.iter().any(|stray| stray.ask.is_none()) {
+            sleep(LOOK_AGAIN).await;
+            if let Ok(survey) = look(&inner.access, &inner.ground, Depth::Brief).await {
+                inner.routes.set(Table::of(&Topology::of(&survey)));
+            }
+        }
+        for stray in all {
+            let since = stray.parcel.since.unwrap_or_else(Instant::now);
+            if since.elapsed() > PATIENCE {
+                inner.fail(Trouble::Lost {
+                    why: stray.why,
+                    seconds: PATIENCE.as_secs(),
+                });
+                continue;
+            }
+            match stray.ask {
+                Some(to) => asked(inner, &to, stray.parcel).await,
+                None => routed(inner, stray.parcel, &stray.why),
+            }
         }
     }
 }
@@ -559,12 +571,8 @@ async fn asked(inner: &Arc<Inner>, to: &NodeAddr, parcel: Parcel) {
     }
 }
 
-/// Looks who owns the slots now, and sends the commands there.
-async fn routed(inner: &Arc<Inner>, parcel: Parcel, why: String) {
-    sleep(LOOK_AGAIN).await;
-    if let Ok(survey) = look(&inner.access, &inner.ground, true).await {
-        inner.routes.set(Table::of(&Topology::of(&survey)));
-    }
+/// Sends the commands to those who own their slots now.
+fn routed(inner: &Arc<Inner>, parcel: Parcel, why: &str) {
     let table = inner.routes.now();
     let mut places = BTreeMap::<Option<NodeAddr>, Vec<usize>>::new();
     for (n, slot) in parcel.slots.iter().enumerate() {
@@ -596,7 +604,7 @@ async fn routed(inner: &Arc<Inner>, parcel: Parcel, why: String) {
         let part = whole.part(&places);
         match addr {
             Some(addr) => inner.queue(&inner.way(&addr), part),
-            None => inner.stray(part, None, why.clone()),
+            None => inner.stray(part, None, why.to_owned()),
         }
     }
     if let Some(parcel) = left {

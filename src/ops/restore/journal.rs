@@ -45,7 +45,10 @@ pub struct Noted {
     pub is_playing: bool,
     /// Keys that a log changes and that stay as the target had them, by their hash.
     pub spared: Vec<String>,
-    /// The pieces that are in, of each shard.
+    /// Which wave of keys is under way, where the most used come first.
+    #[serde(default)]
+    pub wave: usize,
+    /// The pieces that are in, of each shard; of that wave.
     pub done: BTreeMap<usize, Ranges>,
 }
 
@@ -111,6 +114,7 @@ impl Journal {
                 is_loaded: false,
                 is_playing: false,
                 spared: Vec::new(),
+                wave: 0,
                 done: BTreeMap::new(),
             }),
         }
@@ -161,8 +165,8 @@ pub(super) fn how(options: &super::order::Options) -> String {
     let select = &options.select;
     let slots = select.slots.as_ref().map(SlotSet::to_string);
     format!(
-        "{:?} {:?} {:?} {slots:?} {:?}",
-        options.existing, select.globs, select.families, select.min_ttl_ms
+        "{:?} {:?} {:?} {:?} {slots:?} {:?}",
+        options.existing, options.order, select.globs, select.families, select.min_ttl_ms
     )
 }
 

@@ -21,7 +21,7 @@ use super::trouble::Trouble;
 use crate::archive::{ArchiveError, Identity, Kind, Manifest, Repository};
 use crate::cluster::lane::Batch;
 use crate::model::Events;
-use crate::rdb::{Entry, Item, RdbError, Reader, Reason, Step};
+use crate::rdb::{Entry, Item, RdbError, Reader, Reason, Step, preamble};
 
 /// How large a batch becomes, and how many commands it has, at the most.
 const BATCH: usize = 64 << 10;
@@ -105,9 +105,7 @@ impl Loading<'_> {
         };
         let mut reader = Reader::new();
         if job.pieces.start > 0 {
-            // The stream's magic, and the database that goes on.
-            reader.push(shard.rdb.as_bytes());
-            reader.push(&select_db(shard.base[job.pieces.start].db()));
+            reader.push(&preamble(&shard.rdb, shard.base[job.pieces.start].db()));
         }
         let pieces = stream::iter(job.pieces.clone())
             .map(|piece| self.read(job.shard, piece))
@@ -152,19 +150,6 @@ impl Loading<'_> {
             .read(&identity, &self.manifest.shards[shard].base[piece])
             .await
     }
-}
-
-/// A SELECTDB record.
-fn select_db(db: u64) -> Vec<u8> {
-    let mut record = vec![254];
-    match db {
-        0..0x40 => record.push(db as u8),
-        _ => {
-            record.push(0x81);
-            record.extend_from_slice(&db.to_be_bytes());
-        }
-    }
-    record
 }
 
 enum Failed {

@@ -5,9 +5,11 @@
 //! `select`, `pack`, `touched`, `absolute`, `refusal`.
 
 mod absolute;
+mod bases;
 mod big;
 mod brake;
 mod feed;
+mod heat;
 mod jobs;
 mod journal;
 mod load;
@@ -27,6 +29,7 @@ mod target;
 mod touched;
 mod trouble;
 
+pub use heat::Warmth;
 pub use load::Impossible;
 pub use order::{Existing, Options, Order, Place};
 pub use plan::{Plan, Refusal, Share};

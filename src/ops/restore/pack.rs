@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::heat::Wave;
 use super::order::Existing;
 use super::plan::accepts;
 use super::select::Select;
@@ -22,6 +23,7 @@ pub(super) struct Packing {
     /// What the logs change, and what only they may set right.
     pub touched: Arc<Touched>,
     part: Part,
+    wave: Wave,
     has_databases: bool,
     pub now_ms: fn() -> u64,
 }
@@ -84,6 +86,7 @@ impl Packing {
             },
             touched,
             part: Part::Untouched,
+            wave: Wave::ALL,
             has_databases: target.has_databases(),
             now_ms,
         }
@@ -93,6 +96,14 @@ impl Packing {
     pub(super) fn of_part(&self, part: Part) -> Packing {
         Packing {
             part,
+            ..self.clone()
+        }
+    }
+
+    /// The same for the keys of one wave.
+    pub(super) fn of_wave(&self, wave: Wave) -> Packing {
+        Packing {
+            wave,
             ..self.clone()
         }
     }
@@ -109,6 +120,7 @@ impl Packing {
     pub(super) fn judge(&self, shard: usize, entry: &Entry<'_>, now_ms: u64) -> Packed {
         let is_touched = self.touched.has(entry.db, entry.key);
         if is_touched != (self.part == Part::Touched)
+            || !self.wave.takes(entry)
             || !self.select.takes(entry, now_ms)
             || self.touched.is_flushed(shard, entry.db)
             || (is_touched && self.touched.is_spared(entry.db, entry.key))

@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
-use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 use serde::Serialize;
 
+use super::bases::{Bases, each};
 use super::pack::{Packed, Packing};
 use super::trouble::Trouble;
-use crate::archive::{Identity, Kind, Manifest, Repository, Shard};
+use crate::archive::{Manifest, Repository};
 use crate::model::{Events, Slot, SlotSet};
 use crate::ops::backup::live::Live;
-use crate::rdb::{Digester, Entry, Item, RdbError, Reader, SlotDigests, Step};
+use crate::rdb::{Digester, Entry, Reader, SlotDigests};
 
 /// Keys that expire sooner than so many ms after the beginning are not compared.
 const HORIZON_MS: u64 = 30_000;
@@ -25,8 +25,6 @@ const HORIZON_MS: u64 = 30_000;
 const KEYS_AT_ONCE: u64 = 500_000;
 /// Differing keys that are named.
 const NAMED: usize = 100;
-const AHEAD: usize = 2;
-const STRIDE: usize = 256 << 10;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -147,8 +145,8 @@ impl Proving<'_> {
             sums.0.merge(&own);
             sums.1 += ending;
         };
-        let shards = self.manifest.shards.iter().enumerate();
-        let walks = shards.map(|(index, shard)| async move {
+        let shards = 0..self.manifest.shards.len();
+        let walks = shards.map(|index| async move {
             let (mut own, mut digester, mut ending) = (SlotDigests::new(), Digester::new(), 0_u64);
             let take = |entry: &Entry<'_>| {
                 let judged = self.packing.judge(index, entry, self.now_ms);
@@ -160,7 +158,7 @@ impl Proving<'_> {
                 }
                 Ok(())
             };
-            self.walk(index, shard, take).await?;
+            self.bases().walk(index, take).await?;
             Ok::<_, Trouble>((own, ending))
         });
         for (own, ending) in try_join_all(walks).await? {
@@ -169,39 +167,11 @@ impl Proving<'_> {
         Ok(sums.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Walks over the base of a shard.
-    async fn walk(
-        &self,
-        index: usize,
-        shard: &Shard,
-        mut take: impl FnMut(&Entry<'_>) -> Result<(), RdbError>,
-    ) -> Result<(), Trouble> {
-        let unreadable = |error| Trouble::Unreadable {
-            shard: index + 1,
-            error,
-        };
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let pieces = stream::iter(shard.base.iter().enumerate())
-            .map(|(seq, chunk)| async move {
-                let identity = Identity {
-                    snapshot: self.manifest.id.clone(),
-                    shard: Some(number(index)),
-                    kind: Kind::base(),
-                    seq: number(seq),
-                };
-                self.repository.read(&identity, chunk).await
-            })
-            .buffered(AHEAD);
-        pin_mut!(pieces);
-        let mut reader = Reader::new();
-        while let Some(raw) = pieces.try_next().await? {
-            for bytes in raw.chunks(STRIDE) {
-                reader.push(bytes);
-                each(&mut reader, &mut take).map_err(unreadable)?;
-                tokio::task::yield_now().await;
-            }
+    fn bases(&self) -> Bases<'_> {
+        Bases {
+            repository: self.repository,
+            manifest: self.manifest,
         }
-        Ok(())
     }
 
     async fn found(&self, counted: &Counted) -> Result<SlotDigests, Trouble> {
@@ -242,7 +212,7 @@ impl Proving<'_> {
         let mut digester = Digester::new();
         let is_meant =
             |entry: &Entry<'_>| Slot::new(entry.slot()).is_some_and(|slot| slots.contains(slot));
-        for (index, shard) in self.manifest.shards.iter().enumerate() {
+        for index in 0..self.manifest.shards.len() {
             let take = |entry: &Entry<'_>| {
                 let is_whole = self.packing.judge(index, entry, self.now_ms) == Packed::Whole;
                 if is_meant(entry)
@@ -255,7 +225,7 @@ impl Proving<'_> {
                 }
                 Ok(())
             };
-            self.walk(index, shard, take).await?;
+            self.bases().walk(index, take).await?;
         }
         let (counted, slots) = (Arc::new(counted.clone()), Arc::new(slots.clone()));
         let read = self.live.each(self.events, move |link| {
@@ -315,20 +285,6 @@ impl Proof {
                 key: key[..key.len().min(80)].escape_ascii().to_string(),
                 how,
             });
-        }
-    }
-}
-
-/// Gives every entry that has come away.
-fn each(
-    reader: &mut Reader,
-    take: &mut impl FnMut(&Entry<'_>) -> Result<(), RdbError>,
-) -> Result<(), RdbError> {
-    loop {
-        match reader.step()? {
-            Step::Item(Item::Entry(entry)) => take(&entry)?,
-            Step::Item(_) => {}
-            Step::NeedMore | Step::Done => return Ok(()),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::feed::Tally;
+use super::heat::Warmth;
 use super::load::{Counts, Impossible};
 use super::plan::Plan;
 use super::prove::Proof;
@@ -54,6 +55,8 @@ pub struct Restored {
     pub duration_ms: u64,
     /// The slowest answer that a master gave beside the load, ms; only where a limit was set.
     pub slowest_answer_ms: Option<f64>,
+    /// When how much of the recorded heat was back, where the most used keys came first.
+    pub warmth: Vec<Warmth>,
     /// What was read back.
     pub proof: Option<Proof>,
     /// What should be known.
@@ -74,6 +77,7 @@ pub(super) struct Told<'a> {
     pub proof: Option<Proof>,
     pub remarks: Vec<String>,
     pub slowest: Option<Duration>,
+    pub warmth: Vec<Warmth>,
     pub is_resumed: bool,
 }
 
@@ -112,6 +116,7 @@ impl Restored {
             load_ms: told.load_ms,
             duration_ms: told.duration_ms,
             slowest_answer_ms: told.slowest.map(|slowest| slowest.as_secs_f64() * 1000.0),
+            warmth: told.warmth,
             proof: told.proof,
             remarks: told.remarks,
             plan: told.plan,

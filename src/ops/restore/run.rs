@@ -9,14 +9,16 @@ use futures_util::future::try_join_all;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use super::bases::Bases;
 use super::big::Big;
 use super::brake::Brake;
 use super::feed::Feeds;
+use super::heat::{Heats, Warmth, Wave};
 use super::jobs::{Job, jobs};
 use super::journal::{Asked, Journal, how};
 use super::load::{Counts, Loading};
 use super::log::Logs;
-use super::order::{Existing, Options, Place};
+use super::order::{Existing, Options, Order, Place};
 use super::pack::{Packing, Part};
 use super::parts;
 use super::plan::{Known, Plan, plan};
@@ -136,6 +138,7 @@ struct Running {
     routes: Arc<Routes>,
     counts: Counts,
     remarks: Vec<String>,
+    warmth: Vec<Warmth>,
     began: Instant,
 }
 
@@ -161,6 +164,7 @@ impl Running {
             routes,
             counts: Counts::default(),
             remarks: Vec::new(),
+            warmth: Vec::new(),
             began: Instant::now(),
         }
     }
@@ -207,6 +211,7 @@ impl Running {
             proof,
             remarks: self.remarks,
             slowest,
+            warmth: self.warmth,
             is_resumed: self.journal.is_resumed,
         }))
     }
@@ -255,11 +260,71 @@ impl Running {
         )
     }
 
-    /// Sends what no log changes. Pieces that are in are noted as they are answered.
+    /// Sends what no log changes, in waves where the most used keys come first.
     async fn load(&mut self, feeds: &Feeds, brake: &Brake) -> Result<(), Trouble> {
         if self.journal.noted.is_loaded {
             return Ok(());
         }
+        let waves = match self.options.order {
+            Order::Slots => vec![Wave::ALL],
+            Order::Hottest => self.waves().await?,
+        };
+        self.place.events.begin("restoring keys");
+        for (number, wave) in waves.iter().enumerate() {
+            if number < self.journal.noted.wave {
+                continue;
+            }
+            self.wave(*wave, feeds, brake).await?;
+            self.journal.noted.wave = number + 1;
+            self.journal.noted.done.clear();
+            self.journal.write()?;
+            if let Some(percent) = wave.share {
+                let warmth = Warmth {
+                    percent,
+                    after_ms: elapsed(self.began),
+                    keys: self.counts.entries.load(Ordering::Relaxed),
+                };
+                self.place.events.note(format!(
+                    "{percent} % of the recorded heat is back after {:.1} s: {} keys",
+                    warmth.after_ms as f64 / 1000.0,
+                    count(warmth.keys)
+                ));
+                self.warmth.push(warmth);
+            }
+        }
+        self.journal.noted.is_loaded = true;
+        let entries = self.counts.entries.load(Ordering::Relaxed);
+        self.place
+            .events
+            .done(format!("{} keys sent", count(entries)));
+        Ok(())
+    }
+
+    /// Walks over all keys once to see how much each is used.
+    async fn waves(&self) -> Result<Vec<Wave>, Trouble> {
+        self.place.events.begin("looking which keys are used most");
+        let mut heats = Heats::default();
+        let bases = Bases {
+            repository: &self.place.repository,
+            manifest: &self.place.manifest,
+        };
+        for shard in 0..self.place.manifest.shards.len() {
+            let note = |entry: &crate::rdb::Entry<'_>| {
+                heats.add(entry);
+                Ok(())
+            };
+            bases.walk(shard, note).await?;
+        }
+        let waves = heats.waves();
+        self.place.events.done(match waves.len() {
+            1 => "the snapshot does not say how much keys are used (LFU or LRU policies record it)",
+            _ => "the most used keys come first",
+        });
+        Ok(waves)
+    }
+
+    /// Sends the keys of one wave. Pieces that are in are noted as they are answered.
+    async fn wave(&mut self, wave: Wave, feeds: &Feeds, brake: &Brake) -> Result<(), Trouble> {
         let all = jobs(&self.place.manifest, &self.routes.now());
         let left: VecDeque<Job> = all
             .into_iter()
@@ -271,9 +336,8 @@ impl Running {
             .collect();
         let (done, mut noting) = mpsc::unbounded_channel();
         let big = self.big();
-        let packing = self.packing();
+        let packing = self.packing().of_wave(wave);
         let (place, routes, counts) = (self.place.clone(), self.routes.clone(), &self.counts);
-        place.events.begin("restoring keys");
         let sending = async {
             let loading = Loading {
                 repository: &place.repository,
@@ -309,11 +373,6 @@ impl Running {
             Ok(())
         };
         tokio::try_join!(sending, noted)?;
-        self.journal.noted.is_loaded = true;
-        let entries = self.counts.entries.load(Ordering::Relaxed);
-        self.place
-            .events
-            .done(format!("{} keys sent", count(entries)));
         Ok(())
     }
 

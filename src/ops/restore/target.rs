@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::trouble::Trouble;
 use crate::cluster::Access;
 use crate::model::{Facts, NodeAddr, SlotSet, Survey, Topology, Vendor, Version};
-use crate::ops::backup::{Ground, look};
+use crate::ops::backup::{Depth, Ground, look};
 
 /// The target as it is before anything is sent.
 pub(super) struct Target {
@@ -47,7 +47,7 @@ pub struct Master {
 
 impl Target {
     pub(super) async fn look(access: &Access, ground: &Ground) -> Result<Target, Trouble> {
-        let survey = look(access, ground, false).await;
+        let survey = look(access, ground, Depth::Sources).await;
         let survey = survey.map_err(|error| Trouble::NoLook(error.to_string()))?;
         let topology = Topology::of(&survey);
         let masters = masters(&survey, &topology);

@@ -97,22 +97,32 @@ fn keys(report: &DiffReport) -> String {
 }
 
 fn key_table(keys: &[KeyDiff]) -> Table {
-    let mut table = Table::new([
+    // Most have one database alone, and then it goes without saying.
+    let has_dbs = keys.iter().any(|diff| diff.db != 0);
+    let mut columns = vec![
         Column::left("KEY", 0),
         Column::left("CHANGE", 0),
         Column::right("SLOT", 1),
-    ]);
+    ];
+    if has_dbs {
+        columns.push(Column::right("DB", 1));
+    }
+    let mut table = Table::new(columns);
     for diff in keys.iter().take(SHOWN) {
         let change = match diff.change {
             KeyChange::Added => "added",
             KeyChange::Removed => "removed",
             KeyChange::Changed => "changed",
         };
-        table.row([
+        let mut row = vec![
             Cell::plain(&diff.key),
             Cell::plain(change),
             Cell::plain(diff.slot),
-        ]);
+        ];
+        if has_dbs {
+            row.push(Cell::plain(diff.db));
+        }
+        table.row(row);
     }
     table
 }

@@ -343,6 +343,7 @@ fn a_comparison() {
     let slot = |number| Slot::new(number).unwrap();
     let key = |number, key: &str, change| KeyDiff {
         slot: slot(number),
+        db: 0,
         key: key.into(),
         change,
     };
@@ -365,6 +366,9 @@ fn a_comparison() {
         ]),
     };
     insta::assert_snapshot!("diff_keys", page(&diff(&report), 100));
+    let mut databases = report.clone();
+    databases.keys.as_mut().unwrap()[1].db = 3;
+    insta::assert_snapshot!("diff_keys_of_databases", page(&diff(&databases), 100));
     let slots = DiffReport {
         keys: None,
         ..report.clone()

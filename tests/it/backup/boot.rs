@@ -14,7 +14,7 @@ use goodcache::rdb::LogReader;
 
 use super::verify::with_table;
 use super::{Repo, dumps, now_ms, take};
-use crate::support::{Fleet, Outcome, Server, until};
+use crate::support::{Fleet, Outcome, Running, Server, until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -40,13 +40,18 @@ fn boot(repo: &Repo, args: &[&str]) -> Outcome {
 /// No folder and no process is left of a boot.
 #[track_caller]
 fn expect_nothing_left(repo: &Repo) {
+    assert_eq!(left(repo), (vec![], 0));
+}
+
+/// The folders and processes of boots.
+fn left(repo: &Repo) -> (Vec<String>, usize) {
     let home = repo.home.path();
     let names = fs::read_dir(home).unwrap().flatten();
-    let left: Vec<_> = names
+    let folders = names
         .map(|entry| entry.file_name().into_string().unwrap())
         .filter(|name| name.starts_with("goodcache-boot"))
         .collect();
-    assert_eq!((left, processes_in(home)), (vec![], 0));
+    (folders, processes_in(home))
 }
 
 fn processes_in(folder: &Path) -> usize {
@@ -214,11 +219,10 @@ async fn slots_that_hold_something_else_are_named() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn stopped_while_a_server_loads_it_leaves_nothing() {
-    let repo = Repo::new(None);
+/// A boot whose server takes its time to load.
+async fn begun(repo: &Repo) -> Running {
     take(&repo.open().await, now_ms(), &dumps()).await;
-    let server = program(&repo, "exec redis-server - --key-load-delay 20000");
+    let server = program(repo, "exec redis-server - --key-load-delay 20000");
     let url = repo.url();
     let server = server.to_str().unwrap();
     let args = [
@@ -229,6 +233,24 @@ async fn stopped_while_a_server_loads_it_leaves_nothing() {
         processes_in(repo.home.path()) > 0
     });
     std::thread::sleep(Duration::from_millis(300));
+    running
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_a_server_loads_it_leaves_nothing() {
+    let repo = Repo::new(None);
+    let mut running = begun(&repo).await;
+    assert_eq!((left(&repo).0.len(), left(&repo).1), (1, 1));
+    running.kill();
+    until("its server and folder are gone", LIMIT, || {
+        left(&repo) == (vec![], 0)
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_while_a_server_loads_it_leaves_nothing() {
+    let repo = Repo::new(None);
+    let running = begun(&repo).await;
     running.interrupt();
     let outcome = running.wait().expect(130);
     assert_eq!(outcome.stdout, "");

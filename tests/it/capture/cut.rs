@@ -2,6 +2,7 @@
 //! taken again and never glued.
 
 use super::*;
+use crate::support::Spec;
 
 #[test]
 fn in_every_snapshot_two_counters_differ_by_one() {
@@ -115,8 +116,8 @@ fn a_user_who_may_not_replicate_is_told_what_is_lacking() {
     let report = &outcome.json()["report"];
     assert_eq!(report["snapshot"]["cut"], "scan");
     assert_eq!(report["snapshot"]["consistent"], false);
-    let remark = report["remarks"][0].as_str().unwrap();
-    assert!(remark.contains("one by one"), "{remark}");
+    let remarks = report["remarks"].to_string();
+    assert!(remarks.contains("one by one"), "{remarks}");
     let repository = stage.repository();
     let scanned = run(repository.manifest("latest")).unwrap();
     let verified = run(repository.verify_objects(&scanned.id, true)).unwrap();
@@ -200,4 +201,34 @@ fn expect_taken_again(stage: &Stage, outcome: &Outcome) -> Snapshot {
     let taken = stage.proven(outcome);
     assert_eq!(taken.keys(), 60);
     taken
+}
+
+#[test]
+fn a_replica_on_its_own_is_cut_by_the_clock() {
+    let alone = |args: &[&str]| {
+        Server::start_with(Spec {
+            is_cluster: false,
+            ..Spec::with_args(args)
+        })
+    };
+    let master = alone(&[]);
+    let follows = ["--replicaof", "127.0.0.1", &master.port().to_string()];
+    let replica = alone(&follows);
+    master.cli(&["SET", "a", "1"]);
+    until("the replica has it", LIMIT, || {
+        replica.cli(&["DBSIZE"]).trim() == "1"
+    });
+    let home = Home::new();
+    let folder = home.path().join("repository");
+    let path = folder.display().to_string();
+    let args = ["backup", &replica.addr(), "--repo", &path, "-o", "json"];
+    let outcome = home.goodcache(&args).run().expect(0);
+    let remarks = outcome.json()["report"]["remarks"].to_string();
+    let told = format!(
+        "it is a replica of {}, where no write is paused: it is cut by the clock",
+        master.addr()
+    );
+    assert!(remarks.contains(&told), "{remarks}");
+    assert_eq!(snapshot(&outcome)["cut"], "clock");
+    assert_eq!(prove(&open(&folder, None), "latest").keys(), 1);
 }

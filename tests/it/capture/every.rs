@@ -3,6 +3,7 @@
 use goodcache::archive::SnapshotId;
 
 use super::*;
+use crate::support::Terminal;
 
 impl Stage {
     fn ids(&self) -> Vec<SnapshotId> {
@@ -74,4 +75,37 @@ fn rules_without_an_interval_remove_nothing() {
     let outcome = stage.backup(&["--keep-last", "1"]).run().expect(2);
     assert!(outcome.stderr.contains("--every 24h"), "{}", outcome.stderr);
     assert!(!stage.folder().exists());
+}
+
+#[test]
+fn a_passphrase_that_is_typed_is_asked_for_once() {
+    let stage = Stage::of(1, 0);
+    stage.sow(5);
+    let typed = "typed-once";
+    let sealed = |folder: &str| {
+        let args = ["--also", folder];
+        let backup = stage.backup(&args);
+        backup.env("GOODCACHE_PASSPHRASE", typed).run().expect(0);
+    };
+    let second = stage.home.path().join("second").display().to_string();
+    sealed(&second);
+    let home = format!("HOME={}", stage.home.path().display());
+    let folder = stage.folder().display().to_string();
+    let addr = stage.fleet[0].addr();
+    let mut args = vec![home.as_str(), env!("CARGO_BIN_EXE_goodcache"), "backup"];
+    args.extend([&addr, "--repo", &folder, "--also", &second]);
+    args.extend(["--every", "100ms", "-o", "json"]);
+    let mut terminal = Terminal::run("env", &args);
+    terminal.wait_for("passphrase for ");
+    terminal.types(&format!("{typed}\n"));
+    until("three more are taken", LIMIT, || {
+        terminal.shown().matches(r#""command": "backup""#).count() >= 3
+    });
+    signal(terminal.pid(), "INT");
+    assert_eq!(terminal.wait(), 130);
+    let shown = terminal.shown();
+    assert_eq!(shown.matches("passphrase for ").count(), 1, "{shown}");
+    assert!(!shown.contains(typed), "{shown}");
+    let there = run(open(Path::new(&second), Some(typed)).snapshots()).unwrap();
+    assert!(there.len() >= 3, "{}", there.len());
 }

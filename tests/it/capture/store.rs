@@ -200,6 +200,44 @@ fn an_s3_bucket_takes_a_snapshot_and_one_that_hangs_is_left() {
     stage.expect_as_before();
 }
 
+#[test]
+fn a_second_store_has_credentials_and_a_passphrase_of_its_own() {
+    let (near, far) = (S3::start(), S3::start());
+    let stage = Stage::of(1, 0);
+    stage.sow(20);
+    let mut backup = stage.backup_to("s3://goodcache/near", &["--also", "s3://goodcache/far"]);
+    for (name, value) in s3_options(&near) {
+        backup = backup.env(&name, value);
+    }
+    let backup = backup
+        .env("GOODCACHE_ALSO_AWS_ENDPOINT_URL", far.endpoint())
+        .env("GOODCACHE_ALSO_AWS_SECRET_ACCESS_KEY", "another-secret")
+        .env("GOODCACHE_PASSPHRASE", "of the near one")
+        .env("GOODCACHE_ALSO_PASSPHRASE", "of the far one");
+    let outcome = backup.run().expect(0);
+    assert!(!outcome.stderr.contains("sets nothing"));
+    let keys_in = |s3: &S3, url: &str, passphrase: &str| {
+        let access = Access {
+            url: url.to_owned(),
+            passphrase: Some(Secret::new(passphrase)),
+            options: StoreOptions {
+                variables: s3_options(s3),
+                ..StoreOptions::default()
+            },
+        };
+        run(Repository::open(&access)).map(|opened| prove(&opened, "latest").keys())
+    };
+    let far_url = "s3://goodcache/far";
+    assert_eq!(
+        keys_in(&near, "s3://goodcache/near", "of the near one"),
+        Ok(20)
+    );
+    assert_eq!(keys_in(&far, far_url, "of the far one"), Ok(20));
+    for (s3, passphrase) in [(&near, "of the far one"), (&far, "of the near one")] {
+        assert!(keys_in(s3, far_url, passphrase).is_err());
+    }
+}
+
 fn options() -> Options {
     Options {
         cluster: "shop".to_owned(),

@@ -75,6 +75,8 @@ pub struct SlotDiff {
 pub struct KeyDiff {
     /// Its slot.
     pub slot: Slot,
+    /// Its database.
+    pub db: u64,
     /// The key; bytes that are no text stand as `\xff`.
     pub key: String,
     /// What became of it.
@@ -211,7 +213,7 @@ async fn key_diffs(
         found.extend(compared(&mut old, &new));
         events.tell(Event::Progress(done, turns.len() as u64));
     }
-    found.sort_by(|a, b| (a.slot, &a.key).cmp(&(b.slot, &b.key)));
+    found.sort_by(|a, b| (a.slot, &a.key, a.db).cmp(&(b.slot, &b.key, b.db)));
     Ok(found)
 }
 
@@ -246,9 +248,10 @@ pub(super) fn compared(old: &mut Keys, new: &Keys) -> Vec<KeyDiff> {
     found
 }
 
-fn key_diff(key: &[u8], change: KeyChange) -> KeyDiff {
+fn key_diff((db, key): &(u64, Vec<u8>), change: KeyChange) -> KeyDiff {
     KeyDiff {
         slot: Slot::of_key(key),
+        db: *db,
         key: shown(key),
         change,
     }
@@ -284,20 +287,39 @@ mod tests {
 
     #[test]
     fn each_key_is_told_once() {
-        let keys = |pairs: &[(&str, u128)]| -> Keys {
+        let keys = |pairs: &[(u64, &str, u128)]| -> Keys {
             let pairs = pairs.iter();
             pairs
-                .map(|(key, hash)| (key.as_bytes().to_vec(), *hash))
+                .map(|(db, key, hash)| ((*db, key.as_bytes().to_vec()), *hash))
                 .collect()
         };
-        let mut old = keys(&[("same", 1), ("changed", 2), ("gone", 3)]);
-        let new = keys(&[("same", 1), ("changed", 9), ("new", 4)]);
+        let mut old = keys(&[
+            (0, "same", 1),
+            (0, "changed", 2),
+            (0, "gone", 3),
+            (3, "moved", 5),
+        ]);
+        let new = keys(&[
+            (0, "same", 1),
+            (0, "changed", 9),
+            (0, "new", 4),
+            (0, "moved", 5),
+        ]);
         let mut found: Vec<String> = compared(&mut old, &new)
             .iter()
-            .map(|diff| format!("{} {:?}", diff.key, diff.change))
+            .map(|diff| format!("{} {} {:?}", diff.db, diff.key, diff.change))
             .collect();
         found.sort();
-        assert_eq!(found, ["changed Changed", "gone Removed", "new Added"]);
+        assert_eq!(
+            found,
+            [
+                "0 changed Changed",
+                "0 gone Removed",
+                "0 moved Added",
+                "0 new Added",
+                "3 moved Removed"
+            ]
+        );
         assert_eq!(shown(b"a\\\xff\xc3\xa4"), "a\\\\\\xff\u{e4}");
     }
 }

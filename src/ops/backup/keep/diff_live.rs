@@ -78,7 +78,7 @@ async fn key_diffs(
         let new = live.keys(&turn, events).await?;
         let mut old = keys_of(repository, before, &turn).await?;
         let diffs = compared(&mut old, &new).into_iter();
-        found.extend(diffs.map(|diff| ((diff.slot, diff.key.clone()), diff)));
+        found.extend(diffs.map(|diff| ((diff.slot, diff.key.clone(), diff.db), diff)));
     }
     Ok(found.into_values().collect())
 }

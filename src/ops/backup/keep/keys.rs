@@ -2,8 +2,9 @@
 //! them.
 //!
 //! Pieces that follow each other are one stream. Where one was passed over, the next begins between
-//! two entries, and the stream's magic is put before it; only a value longer than a piece goes on in the
-//! next, and pieces of which that is so are never passed over.
+//! two entries of the first database, and the stream's magic is put before it; only a value longer than a
+//! piece goes on in the next, and pieces of which that is so, or that hold keys of other databases, are
+//! never passed over.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +12,12 @@ use futures_util::{TryStreamExt, pin_mut};
 
 use crate::archive::{ArchiveError, ChunkError, Manifest, Repository, Stretch};
 use crate::model::{Slot, SlotSet};
-use crate::rdb::{Digester, Item, RdbError, Reader, Step};
+use crate::rdb::{Digester, Item, RdbError, Reader, Step, preamble};
 
 const AHEAD: usize = 2;
 
-/// Keys with their hashes.
-pub(in crate::ops::backup) type Keys = BTreeMap<Vec<u8>, u128>;
+/// Keys with their databases, and their hashes.
+pub(in crate::ops::backup) type Keys = BTreeMap<(u64, Vec<u8>), u128>;
 
 /// Reads them.
 pub(super) async fn keys_of(
@@ -33,7 +34,7 @@ pub(super) async fn keys_of(
             let place = shard.base.iter().position(|own| own == piece.chunk);
             if place != Some(due) {
                 reader = Reader::new();
-                reader.push(shard.rdb.as_bytes());
+                reader.push(&preamble(&shard.rdb, piece.chunk.db()));
             }
             due = place.map_or(0, |place| place + 1);
             reader.push(&piece.raw);
@@ -62,7 +63,8 @@ pub(in crate::ops::backup) fn take(
             Ok(Step::Item(Item::Entry(entry))) => {
                 let is_wanted = Slot::new(entry.slot()).is_some_and(|slot| slots.contains(slot));
                 if is_wanted {
-                    keys.insert(entry.key.to_vec(), digester.hash(&entry)?);
+                    let hash = digester.hash(&entry)?;
+                    keys.insert((entry.db, entry.key.to_vec()), hash);
                 }
             }
             Ok(Step::Item(_)) => {}
