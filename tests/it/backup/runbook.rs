@@ -79,6 +79,71 @@ fn the_readme_prints_the_runbook_that_is_tested() {
     );
 }
 
+/// A block of the README that begins so, up to its end.
+fn printed(beginning: &str) -> String {
+    let readme = fs::read_to_string(of_the_sources("README.md")).unwrap();
+    let (_, rest) = readme.split_once(beginning).unwrap();
+    format!("{beginning}{}", rest.split_once("```").unwrap().0)
+}
+
+/// As cron does it: settings line by line, then the command by `sh -c`, in an environment of its own.
+#[test]
+fn the_crontab_of_the_readme_runs() {
+    let (home, _fleet) = shop();
+    let program = Path::new(env!("CARGO_BIN_EXE_goodcache")).parent().unwrap();
+    home.file("etc/passphrase", &format!("{PASSPHRASE}\n"));
+    home.file("etc/backup.env", "AWS_ACCESS_KEY_ID=unused\n");
+    let at_home = |name: &str| home.path().join(name).display().to_string();
+    let crontab = printed("PATH=/usr/local/bin:")
+        .replace("/usr/local/bin:", &format!("{}:", program.display()))
+        .replace("/usr/local/sbin", of_the_sources("tests").to_str().unwrap())
+        .replace("/etc/goodcache", &at_home("etc"))
+        .replace("s3://backups/shop", &at_home("near"))
+        .replace("s3://backups-far/shop", &at_home("far"));
+    let mut settings = vec!["-i".to_owned(), format!("HOME={}", at_home(""))];
+    let mut command = None;
+    for line in crontab.lines() {
+        match line.split_once("* * *  ") {
+            Some((_, line)) => command = Some(line.to_owned()),
+            None => settings.push(line.to_owned()),
+        }
+    }
+    settings.extend(["sh".to_owned(), "-c".to_owned(), command.unwrap()]);
+    let args: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let told = home.program("env", &args).run().expect(0);
+    assert_eq!(told.stdout, "");
+    let log = fs::read_to_string(home.path().join("goodcache-backup.log")).unwrap();
+    assert!(log.contains("TAKEN") && log.contains("SOUND"), "{log}");
+    for url in ["near", "far"] {
+        assert_eq!(sound(&home, url, &[]), 1);
+    }
+}
+
+#[test]
+fn systemd_understands_the_units_of_the_readme() {
+    let home = Home::new();
+    let script = of_the_sources(SCRIPT).display().to_string();
+    let folder = "# /etc/systemd/system/";
+    let both = printed("# /etc/systemd/system/goodcache-backup.service");
+    let mut args = vec!["verify".to_owned()];
+    for unit in both.split(folder).filter(|unit| !unit.is_empty()) {
+        let (name, text) = unit.split_once('\n').unwrap();
+        let text = text.replace("/usr/local/sbin/backup-runbook.sh", &script);
+        args.push(home.file(name, &text).display().to_string());
+    }
+    assert_eq!(args.len(), 3);
+    let is_there = std::process::Command::new("systemd-analyze")
+        .arg("--version")
+        .output();
+    if is_there.is_err() {
+        eprintln!("there is no systemd-analyze here: this is not tried");
+        return;
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let told = home.program("systemd-analyze", &args).run().expect(0);
+    assert_eq!((told.stdout, told.stderr), (String::new(), String::new()));
+}
+
 #[test]
 fn the_runbook_works_from_a_folder_night_after_night() {
     let (home, fleet) = shop();
