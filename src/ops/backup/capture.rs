@@ -156,10 +156,6 @@ async fn attempt(
     let id = place.repository.name_snapshot((options.now_ms)())?;
     let writer = place.repository.begin(id.clone(), &options.run).await?;
     place.under_way.set(Some(id));
-    if via != Via::Scan {
-        let addrs: Vec<NodeAddr> = sources.iter().map(|source| source.addr.clone()).collect();
-        place.delay.zero(&place.access, &addrs).await;
-    }
     let attempt = Attempt {
         place,
         options,
@@ -173,7 +169,7 @@ async fn attempt(
         Via::Scan => attempt.scan().await,
         Via::Auto | Via::Replication => attempt.take().await,
     };
-    for left in place.delay.put_back(&place.access).await {
+    for left in place.settings.put_back(&place.access).await {
         place.events.note(left.clone());
         remarks.push(left);
     }
@@ -203,6 +199,8 @@ impl Attempt<'_> {
             size: PieceSize::for_shards(self.sources.len()),
             packing: Arc::new(Semaphore::new(PACKING)),
             logging: Arc::new(Semaphore::new(LOGGING)),
+            settings: self.place.settings.clone(),
+            wire: self.options.wire,
             rate: Rate::new(self.options.rate),
             gauges,
             now_ms: self.options.now_ms,

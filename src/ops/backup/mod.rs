@@ -28,6 +28,6 @@ pub use gauge::{Gauge, Gauges, Reading, Stage};
 pub use live::Live;
 pub use log::{LogCutter, Marked};
 pub use look::Ground;
-pub use order::{Cut, Options, Place, Taken, UnderWay, Via, Watching};
+pub use order::{Cut, Options, Place, Taken, UnderWay, Via, Watching, Wire};
 pub use sources::{From, NoSource, Source, sources};
 pub use trouble::Trouble;

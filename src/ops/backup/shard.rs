@@ -12,13 +12,14 @@ use tokio::time::{Instant, interval, timeout_at};
 use super::base::{Contents, Cutter, PieceSize};
 use super::gauge::{Gauge, Gauges, Stage};
 use super::log::{LogCutter, Marked};
+use super::order::Wire;
 use super::puts::Puts;
 use super::rate::Rate;
 use super::sources::Source;
 use super::trouble::Trouble;
 use crate::archive::{Chunk, Kind, Writer};
 use crate::cluster::replica::{Base, Log, Resumed};
-use crate::cluster::{Access, NodeError};
+use crate::cluster::{Access, Momentary, NodeError, Wanted, is_here};
 
 /// How long a log may take to reach the cut: a replica has it as soon as it came to it.
 const LOG_PATIENCE: Duration = Duration::from_secs(30);
@@ -36,6 +37,9 @@ pub(super) struct Shared {
     pub packing: Arc<Semaphore>,
     /// The same for pieces of logs.
     pub logging: Arc<Semaphore>,
+    /// What is changed on a node until its child is there.
+    pub settings: Momentary,
+    pub wire: Wire,
     pub rate: Rate,
     pub gauges: Arc<Gauges>,
     pub now_ms: fn() -> u64,
@@ -108,7 +112,13 @@ impl Reading {
         let turn = self.turn.clone().acquire_owned().await.ok();
         let base = self.begin().await?;
         let (replid, base_offset) = (base.replid.clone(), base.offset);
-        let log = self.log_after(&replid, base_offset).await?;
+        // The offset was named when the child was forked: what is set from now on is nothing to it.
+        let (access, addr) = (&self.shared.access, &self.source.addr);
+        let log = tokio::join!(
+            self.log_after(&replid, base_offset),
+            self.shared.settings.put_back_on(access, addr),
+        );
+        let log = log.0?;
         let told = Begun {
             shard: self.shard,
             replid: replid.clone(),
@@ -143,7 +153,11 @@ impl Reading {
     }
 
     async fn begin(&self) -> Result<Base, Trouble> {
-        let asked = Base::ask(&self.shared.access, &self.source.addr).await;
+        let (shared, addr) = (&self.shared, &self.source.addr);
+        let wanted = wanted(shared.wire, || is_here(addr, shared.access.deadline)).await;
+        let addrs = std::slice::from_ref(addr);
+        shared.settings.set(&shared.access, addrs, &wanted).await;
+        let asked = Base::ask(&shared.access, addr).await;
         asked.map_err(|error| Trouble::of_asking(self.shard + 1, error))
     }
 
@@ -285,6 +299,18 @@ impl Reading {
             chunks: puts.all().await?,
         })
     }
+}
+
+/// What a node's settings must be when it forks.
+async fn wanted<F: Future<Output = bool>>(wire: Wire, is_here: impl FnOnce() -> F) -> Vec<Wanted> {
+    let mut wanted = vec![Wanted::NO_SYNC_DELAY];
+    match wire {
+        Wire::Plain => wanted.push(Wanted::PLAIN_VALUES),
+        Wire::Packed => wanted.push(Wanted::PACKED_VALUES),
+        Wire::Auto if is_here().await => wanted.push(Wanted::PLAIN_VALUES),
+        Wire::Auto => {}
+    }
+    wanted
 }
 
 /// What became of a log.
