@@ -7,6 +7,7 @@
 mod access;
 mod aside;
 mod barrier;
+mod calm;
 mod credentials;
 mod error;
 mod explore;
@@ -27,7 +28,7 @@ pub mod watch;
 
 pub use access::Access;
 pub use aside::finished;
-pub use barrier::{Barrier, Cut, NoBarrier, barrier};
+pub use barrier::{Barrier, Cut, Gate, NoBarrier, barrier};
 pub use credentials::{Credentials, Secret, TlsSettings};
 pub use error::NodeError;
 pub use explore::{Ask, look_at, survey};

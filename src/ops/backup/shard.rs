@@ -50,7 +50,10 @@ pub(super) struct Shared {
 pub(super) enum Phase {
     /// Logs run.
     Running,
-    /// The cut is being made: bases wait, so that masters have the machine for themselves.
+    /// A moment for the cut is waited for: bases wait, so that masters have the machine for themselves,
+    /// and logs run on.
+    Calming,
+    /// The cut is being made: bases wait, and logs are only kept.
     Cutting,
     /// It was made, and is compared with what was there before.
     Checking,
@@ -195,7 +198,7 @@ impl Reading {
             self.shared.rate.take(bytes.len()).await;
             // An error means that the capture is over, and this with it.
             let _ = phase
-                .wait_for(|phase| !matches!(phase, Phase::Cutting))
+                .wait_for(|phase| !matches!(phase, Phase::Calming | Phase::Cutting))
                 .await;
             cutter
                 .push(&bytes)
@@ -222,7 +225,7 @@ impl Reading {
         loop {
             let at = phase.borrow_and_update().clone();
             match at {
-                Phase::Running => {
+                Phase::Running | Phase::Calming => {
                     for (bytes, ms) in kept.held.drain(..) {
                         let piece = kept.cutter.push(&bytes, ms);
                         if let Some(piece) = piece.map_err(|error| self.unreadable(error))? {
