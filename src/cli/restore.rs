@@ -18,7 +18,7 @@ use super::settings::{Layers, RepositorySettings, Settings, Target};
 use super::signal::{Ended, Signals, unless_signalled_again};
 use super::{block_on, layers_of, screen, stopped};
 use crate::archive::{Access as ArchiveAccess, Creation, Manifest, Repository, SnapshotId};
-use crate::cluster::{Access, SyncDelay};
+use crate::cluster::{Access, Momentary};
 use crate::model::{Slot, SlotSet};
 use crate::ops::backup::keep;
 use crate::ops::restore::{
@@ -110,9 +110,8 @@ impl Restoring<'_> {
             let found = self.find().await?;
             let place = self.place(access, ground, &found);
             self.begin_anew(&place)?;
-            let delay = place.delay.clone();
-            if delay.is_changed() {
-                self.put_back(&delay, &place.access).await;
+            if place.settings.is_changed() {
+                self.put_back(&place).await;
             }
             let prepared = prepare(place.clone(), self.options()).await.map_err(told)?;
             Ok::<_, Failure>((prepared, place, found))
@@ -142,12 +141,12 @@ impl Restoring<'_> {
         match signals.until(prepared.run()).await {
             Ended::Done(Ok(restored)) => self.answer(&restored),
             Ended::Done(Err(trouble)) => {
-                self.put_back(&place.delay, &place.access).await;
+                self.put_back(&place).await;
                 Err(half_way(trouble))
             }
             Ended::Stopped(number) => {
-                let by_hand = "set repl-diskless-sync-delay back on the masters (5 by default)";
-                let ending = self.put_back(&place.delay, &place.access);
+                let by_hand = "set repl-diskless-sync-delay (5 by default) and rdbcompression (yes) back on the masters";
+                let ending = self.put_back(&place);
                 unless_signalled_again(ending, by_hand).await;
                 self.screen
                     .say("goodcache: stopped half-way; the same command goes on where it stopped");
@@ -249,9 +248,9 @@ impl Restoring<'_> {
             manifest: Arc::new(found.manifest.clone()),
             // Files are read into another repository each time: there is nothing to go on with.
             journal: file("restore").filter(|_| self.args.rdb.is_empty()),
-            delay: match file("restore-sync-delay") {
-                Some(path) => SyncDelay::journalled(path),
-                None => SyncDelay::default(),
+            settings: match file("restore-settings") {
+                Some(path) => Momentary::journalled(path),
+                None => Momentary::default(),
             },
             events: self.screen.events(),
         }
@@ -380,11 +379,10 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    async fn put_back(&self, delay: &SyncDelay, access: &Access) {
-        for left in delay.put_back(access).await {
-            self.screen.say(&format!(
-                "goodcache: could not put the sync delay back: {left}"
-            ));
+    async fn put_back(&self, place: &Place) {
+        for left in place.settings.put_back(&place.access).await {
+            self.screen
+                .say(&format!("goodcache: could not put a setting back: {left}"));
         }
     }
 }

@@ -6,6 +6,12 @@
 use std::collections::BTreeSet;
 use std::fs::read_to_string;
 use std::net::{IpAddr, UdpSocket};
+use std::time::Duration;
+
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+
+use crate::model::NodeAddr;
 
 /// This machine at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,10 +52,27 @@ fn count(text: &str) -> Option<usize> {
     parts.sum()
 }
 
-/// The system lets nobody listen at an address that is another machine's.
+/// Whether every address that its name stands for is one of this machine's. A name that is not resolved
+/// in time is taken for somewhere else.
+pub async fn is_here(addr: &NodeAddr, patience: Duration) -> bool {
+    if addr.is_loopback() {
+        return true;
+    }
+    let found = timeout(patience, lookup_host((addr.host.as_str(), 0))).await;
+    let Ok(Ok(found)) = found else {
+        return false;
+    };
+    let mut found = found.peekable();
+    found.peek().is_some() && found.all(|at| is_bound(at.ip()))
+}
+
 fn is_own(host: &str) -> bool {
-    let is_bound = |ip: IpAddr| UdpSocket::bind((ip, 0)).is_ok();
     host == "localhost" || host.parse().is_ok_and(is_bound)
+}
+
+/// The system lets nobody listen at an address that is another machine's.
+fn is_bound(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
 }
 
 #[cfg(test)]
@@ -68,6 +91,26 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(count(text), cores, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn this_machine_is_known_by_its_addresses() {
+        // The last three are set aside for examples, and nobody's.
+        for (host, is_ours) in [
+            ("127.0.0.1", true),
+            ("127.0.0.77", true),
+            ("localhost", true),
+            ("192.0.2.1", false),
+            ("2001:db8::1", false),
+            ("nowhere.invalid", false),
+        ] {
+            let addr = NodeAddr::new(host, 6379);
+            assert_eq!(
+                is_here(&addr, Duration::from_secs(5)).await,
+                is_ours,
+                "{host}"
+            );
         }
     }
 

@@ -388,7 +388,7 @@ impl Reader {
         if self.dialect.has_checksum() {
             let mut cut = Cut::new(&self.buf, self.index(self.at));
             stored = Some(u64::from_le_bytes(cut.array()?)).filter(|&crc| crc != 0);
-            let computed = self.crc.clone().finalize();
+            let computed = self.crc.finalize();
             if let Some(stored) = stored.filter(|&stored| stored != computed) {
                 return Err(Fault::Checksum { stored, computed });
             }

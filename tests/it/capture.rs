@@ -10,6 +10,7 @@ mod matrix;
 mod secrets;
 mod store;
 mod whole;
+mod wire;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use crate::support::{Fleet, Goodcache, Home, Outcome, Server, eventually, signal
 
 const LIMIT: Duration = Duration::from_secs(60);
 const DELAY: &str = "repl-diskless-sync-delay";
+const COMPRESSION: &str = "rdbcompression";
 
 /// A cluster with a home for goodcache and a repository in it.
 struct Stage {
@@ -57,6 +59,11 @@ impl Stage {
         for server in self.fleet.iter() {
             server.cli(&["CONFIG", "SET", setting, value]);
         }
+    }
+
+    fn setting(&self, server: &Server, setting: &str) -> String {
+        let told = server.cli(&["CONFIG", "GET", setting]);
+        told.lines().last().unwrap_or_default().to_owned()
     }
 
     /// Data of every type, some hundred keys.
@@ -121,12 +128,9 @@ impl Stage {
     #[track_caller]
     fn expect_as_before(&self) {
         for server in self.fleet.iter() {
-            let delay = server.cli(&["CONFIG", "GET", DELAY]);
-            assert!(
-                delay.trim_end().ends_with('5'),
-                "{}: {delay}",
-                server.addr()
-            );
+            for (setting, usual) in [(DELAY, "5"), (COMPRESSION, "yes")] {
+                assert_eq!(self.setting(server, setting), usual, "{}", server.addr());
+            }
         }
         self.expect_no_pause();
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use goodcache::cluster::replica::{Base, Log, Resumed};
-use goodcache::cluster::{Access, NodeError, barrier};
-use goodcache::model::NodeAddr;
+use goodcache::cluster::{Access, Gate, NodeError, barrier};
+use goodcache::model::{NodeAddr, Secret};
 
-use crate::support::{Fleet, Server, Spec};
+use crate::support::{Fleet, Server, Spec, signal};
 
 fn access(servers: &[&Server]) -> (Access, Vec<NodeAddr>) {
     let addrs: Vec<NodeAddr> = servers.iter().map(|s| s.addr().parse().unwrap()).collect();
@@ -97,7 +97,7 @@ fn a_user_who_may_not_replicate_is_told_so() {
     server.cli(&["ACL", "SETUSER", "weak", "on", "nopass", "+@all", "-psync"]);
     let (mut access, addrs) = access(&[&server]);
     access.credentials.user = Some("weak".into());
-    access.credentials.password = Some(goodcache::cluster::Secret::new("x"));
+    access.credentials.password = Some(Secret::new("x"));
     let refused = run(Base::ask(&access, &addrs[0])).map(|_| ()).unwrap_err();
     assert!(matches!(refused, NodeError::Forbidden { .. }), "{refused}");
 }
@@ -188,6 +188,45 @@ fn what_follows_from_something_is_never_kept_without_it() {
     });
     is_over.store(true, Ordering::Relaxed);
     writer.join().unwrap();
+}
+
+#[test]
+fn a_master_that_hangs_does_not_hold_up_the_writes_of_others() {
+    const HANGS: Duration = Duration::from_millis(500);
+    let fleet = Fleet::cluster(3, 0);
+    let servers: Vec<&Server> = fleet.iter().collect();
+    let (access, addrs) = access(&servers);
+    run(async {
+        let gate = Gate::to(&access, &addrs).await.unwrap();
+        let pid = servers[1].pid();
+        signal(pid, "STOP");
+        let going_on = std::thread::spawn(move || {
+            std::thread::sleep(HANGS);
+            signal(pid, "CONT");
+        });
+        let cut = gate.cut(Duration::from_secs(5)).await.unwrap();
+        going_on.join().unwrap();
+        assert!(cut.tries > 1, "the first try was given up");
+        assert_eq!(cut.cuts.len(), 3);
+        assert!(cut.stall > Duration::ZERO);
+        assert!(cut.stall < HANGS, "writes waited for {:?}", cut.stall);
+    });
+}
+
+#[test]
+fn a_user_who_may_not_ask_for_the_time_cuts_all_the_same() {
+    let fleet = Fleet::cluster(3, 0);
+    let servers: Vec<&Server> = fleet.iter().collect();
+    for server in &servers {
+        let rights = ["on", ">pw", "+@all", "-time", "-ping"];
+        server.cli(&[&["ACL", "SETUSER", "weak"][..], &rights].concat());
+    }
+    let (mut access, addrs) = access(&servers);
+    access.credentials.user = Some("weak".to_owned());
+    access.credentials.password = Some(Secret::new("pw"));
+    let cut = run(barrier(&access, &addrs, Duration::from_secs(5))).unwrap();
+    assert_eq!(cut.cuts.len(), 3);
+    assert!(cut.stall > Duration::ZERO);
 }
 
 /// The value of a key of one letter that counts: in an RDB, type 0, the key, a number in 1, 2 or 4

@@ -11,7 +11,7 @@ use super::open::{failure, open_or_make};
 use super::{refuse_mistyped, this_run};
 use crate::archive::{Access as ArchiveAccess, Repository};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::options::backup::{Args, CutBy, ReadFrom, Take, Way};
+use crate::cli::options::backup::{Args, CutBy, ReadFrom, Take, Way, WireBy};
 use crate::cli::options::{Format, Shared};
 use crate::cli::progress::ShardBars;
 use crate::cli::reach::{self, now_ms};
@@ -19,10 +19,10 @@ use crate::cli::screen::Screen;
 use crate::cli::settings::{Layers, RepositorySettings, Second, Settings, Target};
 use crate::cli::signal::{Ended, Signals, unless_signalled_again};
 use crate::cli::{block_on, layers_of, stopped};
-use crate::cluster::{Access, Ask, SyncDelay};
+use crate::cluster::{Access, Ask, Momentary};
 use crate::model::words::bytes;
 use crate::ops::backup::{
-    Cut, From, Gauges, Ground, Options, Place, Taken, Trouble, UnderWay, Via, capture,
+    Cut, From, Gauges, Ground, Options, Place, Taken, Trouble, UnderWay, Via, Wire, capture,
 };
 use crate::render::{self, backup};
 
@@ -153,16 +153,16 @@ impl Taking<'_> {
 
     async fn prepare(&self, ways: &mut Ways) -> Result<Place, Failure> {
         let ground = ground(self.settings, &mut ways.cluster, self.screen).await?;
-        let delay = self.delay();
-        if delay.is_changed() {
+        let changed = self.changed();
+        if changed.is_changed() {
             // An earlier run was killed before it could put the setting back. That does not wait for
             // the repository, which may not open.
-            self.put_back(&delay, &ways.cluster).await;
+            self.put_back(&changed, &ways.cluster).await;
         }
         let (repository, first) = open_or_make(ways.first.clone()).await?;
         ways.first = first;
         self.sweep(&repository).await;
-        Ok(self.place(ways.cluster.clone(), ground, repository, delay))
+        Ok(self.place(ways.cluster.clone(), ground, repository, changed))
     }
 
     async fn answer(
@@ -206,13 +206,13 @@ impl Taking<'_> {
     }
 
     /// The list of what must be put back lies by the cluster's name, whole: addresses hold dots.
-    fn delay(&self) -> SyncDelay {
+    fn changed(&self) -> Momentary {
         match &self.layers.profiles {
             Some(profiles) => {
-                let name = format!("{}.backup-sync-delay", name_of(self.settings));
-                SyncDelay::journalled(profiles.data_folder(&name))
+                let name = format!("{}.backup-settings", name_of(self.settings));
+                Momentary::journalled(profiles.data_folder(&name))
             }
-            None => SyncDelay::default(),
+            None => Momentary::default(),
         }
     }
 
@@ -221,13 +221,13 @@ impl Taking<'_> {
         access: Access,
         ground: Ground,
         repository: Repository,
-        delay: SyncDelay,
+        settings: Momentary,
     ) -> Place {
         Place {
             access,
             ground,
             repository,
-            delay,
+            settings,
             under_way: UnderWay::default(),
             events: crate::model::Events::ignored(),
             watch: Arc::new(|_: &Arc<Gauges>| {}),
@@ -248,6 +248,11 @@ impl Taking<'_> {
                 None | Some(Way::Auto) => Via::Auto,
                 Some(Way::Psync) => Via::Replication,
                 Some(Way::Scan) => Via::Scan,
+            },
+            wire: match take.wire {
+                None | Some(WireBy::Auto) => Wire::Auto,
+                Some(WireBy::Plain) => Wire::Plain,
+                Some(WireBy::Packed) => Wire::Packed,
             },
             cut: match take.cut {
                 None | Some(CutBy::Barrier) => Cut::Barrier(pause),
@@ -311,10 +316,10 @@ impl Taking<'_> {
     }
 
     async fn stop(&self, place: &Place, number: i32) -> Exit {
-        let by_hand =
-            "set repl-diskless-sync-delay back on the nodes that were read (5 by default)";
+        let by_hand = "set repl-diskless-sync-delay (5 by default) and rdbcompression (yes) back on the nodes \
+                       that were read";
         let ending = async {
-            self.put_back(&place.delay, &place.access).await;
+            self.put_back(&place.settings, &place.access).await;
             place.under_way.end(&place.repository).await;
         };
         unless_signalled_again(ending, by_hand).await;
@@ -324,11 +329,10 @@ impl Taking<'_> {
         stopped(number)
     }
 
-    async fn put_back(&self, delay: &SyncDelay, access: &Access) {
-        for left in delay.put_back(access).await {
-            self.screen.say(&format!(
-                "goodcache: could not put the sync delay back: {left}"
-            ));
+    async fn put_back(&self, settings: &Momentary, access: &Access) {
+        for left in settings.put_back(access).await {
+            self.screen
+                .say(&format!("goodcache: could not put a setting back: {left}"));
         }
     }
 }

@@ -15,7 +15,7 @@ use super::screen::{Asked, Screen};
 use super::settings::{CreateSettings, Layers, Settings, Source};
 use super::signal::{Ended, unless_signalled_again, until_signal};
 use super::stopped;
-use crate::cluster::{Access, SyncDelay};
+use crate::cluster::{Access, Momentary};
 use crate::model::{Consent, Finding, Losses, Severity, Silence};
 use crate::ops::create::{self, Candidate, Joining, Options, Origin, Plan, Refusal, Standing};
 use answer::Answer;
@@ -85,7 +85,7 @@ struct Go {
     plan: Plan,
     /// Already given when nodes had to be started first.
     consent: Option<Consent>,
-    delay: SyncDelay,
+    changed: Momentary,
 }
 
 impl Running<'_> {
@@ -132,20 +132,18 @@ impl Running<'_> {
             self.answer().plan(&plan)?;
             return Ok(Prepared::End(Exit::Good));
         }
-        let delay = match &self.layers.profiles {
-            Some(profiles) => SyncDelay::journalled(
-                profiles
-                    .data_folder(self.name())
-                    .with_extension("sync-delay"),
-            ),
-            None => SyncDelay::default(),
+        let changed = match &self.layers.profiles {
+            Some(profiles) => {
+                Momentary::journalled(profiles.data_folder(self.name()).with_extension("settings"))
+            }
+            None => Momentary::default(),
         };
         Ok(Prepared::Go(Box::new(Go {
             access,
             candidates,
             plan,
             consent,
-            delay,
+            changed,
         })))
     }
 
@@ -311,13 +309,13 @@ impl Running<'_> {
         let joining = Joining {
             candidates: &go.candidates,
             access: &go.access,
-            delay: &go.delay,
+            settings: &go.changed,
             events: &events,
             timeout: self.create.timeout.value,
         };
-        if go.delay.is_changed() {
+        if go.changed.is_changed() {
             // An earlier run was killed before it could put the setting back.
-            go.delay.put_back(&go.access).await;
+            go.changed.put_back(&go.access).await;
         }
         let report = if go.plan.standing == Standing::AlreadySo {
             create::confirm(&joining, &go.plan).await
@@ -351,10 +349,9 @@ impl Running<'_> {
     async fn put_right(&self, go: &Go, number: i32) -> Exit {
         self.screen.clear();
         let by_hand = "set repl-diskless-sync-delay back on the masters (5 by default)";
-        for left in unless_signalled_again(go.delay.put_back(&go.access), by_hand).await {
-            self.screen.say(&format!(
-                "goodcache: could not put the sync delay back: {left}"
-            ));
+        for left in unless_signalled_again(go.changed.put_back(&go.access), by_hand).await {
+            self.screen
+                .say(&format!("goodcache: could not put a setting back: {left}"));
         }
         self.screen
             .say("goodcache: stopped half-way; the same command goes on where it stopped");

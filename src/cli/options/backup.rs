@@ -34,8 +34,12 @@ cut goes through all shards: writes are paused on every master for a few round t
 barrier), or, where pausing is not permitted, all are cut at one time of this machine's clock (--cut
 clock). A failover or a slot that moves before the cut is noticed, and the whole is taken again.
 Services that keep replication to themselves are read key by key instead (--via auto, psync, scan),
-at the pace that the server bears, labelled as no snapshot. The servers' repl-diskless-sync-delay is
-0 meanwhile, and put back whatever happens.
+at the pace that the server bears, labelled as no snapshot.
+
+Compressing values is most of a server's work, and what is stored is compressed anyway. So servers
+on this machine send them as they are, others as they are set to; --wire plain, or --wire compressed
+to spare the network, says so of all. Until a server's child process is there, its
+repl-diskless-sync-delay is 0 and its rdbcompression as wanted; both are put back whatever happens.
 
 With --also the snapshot is copied to a second repository as soon as it is taken. That one takes the
 same variables and the same passphrase, unless they stand behind GOODCACHE_ALSO_: as
@@ -104,6 +108,9 @@ pub struct Take {
     /// How nodes are read [default: auto]
     #[arg(long, value_enum, value_name = "WAY", hide_possible_values = true)]
     pub via: Option<Way>,
+    /// How values come from the servers [default: auto]
+    #[arg(long, value_enum, value_name = "HOW", hide_possible_values = true)]
+    pub wire: Option<WireBy>,
     /// How one moment is cut through all shards [default: barrier]
     #[arg(long, value_enum, value_name = "HOW", hide_possible_values = true)]
     pub cut: Option<CutBy>,
@@ -156,6 +163,18 @@ pub enum Way {
     Psync,
     /// Key by key (SCAN and DUMP): not a snapshot
     Scan,
+}
+
+/// How values come from the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WireBy {
+    /// Plain from servers on this machine, as they are set from others
+    Auto,
+    /// As they are: more bytes, and less work for the servers
+    Plain,
+    /// Compressed by the servers
+    #[value(name = "compressed")]
+    Packed,
 }
 
 /// How one moment is cut through all shards.

@@ -3,25 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Pid, test_kill_process};
-use tokio::net::lookup_host;
-use tokio::time::timeout;
 
 use super::NodeAtHost;
 use super::proc;
 use super::process::Process;
-use crate::model::{NodeAddr, NodeId, View};
+use crate::host::here::is_here;
+use crate::model::{NodeId, View};
 
 /// How long a name may take to be looked up.
 const NAME_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The process that the node is; or why none is.
 pub(super) async fn find(node: &NodeAtHost) -> Result<Process, String> {
-    if !is_here(&node.addr).await {
+    if !is_here(&node.addr, NAME_PATIENCE).await {
         return Err(format!("{} is no address of this machine", node.addr.host));
     }
     let pid = node.info.number("process_id");
@@ -123,18 +121,6 @@ pub(in crate::host) fn prove_by_file(id: &NodeId, text: &str) -> Result<(), Stri
     }
 }
 
-/// Whether the address is one of this machine's: the system lets nobody bind another.
-async fn is_here(addr: &NodeAddr) -> bool {
-    if addr.is_loopback() {
-        return true;
-    }
-    let found = timeout(NAME_PATIENCE, lookup_host((addr.host.as_str(), 0))).await;
-    let Ok(Ok(mut found)) = found else {
-        return false;
-    };
-    found.any(|at| UdpSocket::bind((at.ip(), 0)).is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,12 +137,5 @@ mod tests {
         assert_eq!(why, "node aaaaaaaa, not bbbbbbbb");
         assert!(prove_by_file(&own.parse().unwrap(), "").is_err());
         assert!(prove_by_file(&own.parse().unwrap(), "nonsense").is_err());
-    }
-
-    #[tokio::test]
-    async fn this_machine_is_known_by_its_addresses() {
-        assert!(is_here(&"localhost:1".parse().unwrap()).await);
-        assert!(is_here(&"127.0.0.1:1".parse().unwrap()).await);
-        assert!(!is_here(&"192.0.2.1:1".parse().unwrap()).await);
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -31,7 +31,7 @@ use super::sources::{Source, sources};
 use super::trouble::Trouble;
 use super::turns::{dangers, turns};
 use crate::archive::{ArchiveError, Chunk, Consistency, Manifest, Writer};
-use crate::cluster::{Barrier, NoBarrier, barrier, finished};
+use crate::cluster::{Barrier, Gate, NoBarrier, finished};
 use crate::host::here::Here;
 use crate::model::{Events, NodeAddr, Survey, Topology};
 
@@ -40,12 +40,14 @@ const TRIES: u32 = 3;
 /// How often a cut is tried whose pause was too short.
 const CUTS: u32 = 5;
 /// Pieces of bases that are packed and stored at once.
-const PACKING: usize = 3;
+const PACKING: u32 = 3;
 /// Pieces of logs: many small ones, apart from the bases. A log that waits for a slow store fills the
 /// server's output buffer; a base that waits only holds up the server's child.
 const LOGGING: usize = 12;
 /// Tables of slots that are stored at once.
 const TABLES: usize = 8;
+/// How long pieces that are being packed are waited for before the cut.
+const QUIET: Duration = Duration::from_secs(1);
 /// How long is waited before another try for every shard to have a source again: an election takes
 /// as long as the cluster's node timeout and a little.
 const RECOVERY: Duration = Duration::from_secs(20);
@@ -164,10 +166,6 @@ async fn attempt(
     let id = place.repository.name_snapshot((options.now_ms)())?;
     let writer = place.repository.begin(id.clone(), &options.run).await?;
     place.under_way.set(Some(id));
-    if via != Via::Scan {
-        let addrs: Vec<NodeAddr> = sources.iter().map(|source| source.addr.clone()).collect();
-        place.delay.zero(&place.access, &addrs).await;
-    }
     let attempt = Attempt {
         place,
         options,
@@ -182,7 +180,7 @@ async fn attempt(
         Via::Scan => attempt.scan().await,
         Via::Auto | Via::Replication => attempt.take().await,
     };
-    for left in place.delay.put_back(&place.access).await {
+    for left in place.settings.put_back(&place.access).await {
         place.events.note(left.clone());
         remarks.push(left);
     }
@@ -207,9 +205,11 @@ impl Attempt<'_> {
     async fn take(self) -> Result<Taken, Trouble> {
         let (told, mut begins) = mpsc::channel(self.sources.len());
         let (phase, phases) = watch::channel(Phase::Running);
-        let shards = self.read_all(self.shared(), &told, &phases);
+        let shared = self.shared();
+        let packing = shared.packing.clone();
+        let shards = self.read_all(shared, &told, &phases);
         drop(told);
-        let cutting = self.cut(&mut begins, &phase);
+        let cutting = self.cut(&mut begins, &phase, &packing);
         let (read, made) = tokio::try_join!(shards, cutting)?;
         self.finish(read, made).await
     }
@@ -224,8 +224,10 @@ impl Attempt<'_> {
             access: self.place.access.clone(),
             writer: self.writer.clone(),
             size: PieceSize::for_shards(self.sources.len()),
-            packing: Arc::new(Semaphore::new(PACKING)),
+            packing: Arc::new(Semaphore::new(PACKING as usize)),
             logging: Arc::new(Semaphore::new(LOGGING)),
+            settings: self.place.settings.clone(),
+            wire: self.options.wire,
             rate: Rate::new(self.options.rate),
             gauges,
             now_ms: self.options.now_ms,
@@ -292,6 +294,7 @@ impl Attempt<'_> {
         &self,
         begins: &mut mpsc::Receiver<Begun>,
         phase: &watch::Sender<Phase>,
+        packing: &Arc<Semaphore>,
     ) -> Result<Made, Trouble> {
         let mut begun: Vec<Begun> = Vec::new();
         while let Some(one) = begins.recv().await {
@@ -317,10 +320,12 @@ impl Attempt<'_> {
                 })
             }
             Cut::Barrier(limit) => {
-                phase.send_replace(Phase::Cutting);
-                let barrier = self.barrier(limit).await?;
+                phase.send_replace(Phase::Calming);
+                let packing = quiet(packing).await;
+                let barrier = self.barrier(limit, phase).await?;
                 let at_ms = (self.options.now_ms)();
                 phase.send_replace(Phase::Checking);
+                drop(packing);
                 self.unchanged().await?;
                 let cuts = offsets(&begun, &barrier)?;
                 phase.send_replace(Phase::Cut(Arc::new(cuts)));
@@ -333,13 +338,19 @@ impl Attempt<'_> {
         }
     }
 
-    async fn barrier(&self, limit: Duration) -> Result<Barrier, NoBarrier> {
+    async fn barrier(
+        &self,
+        limit: Duration,
+        phase: &watch::Sender<Phase>,
+    ) -> Result<Barrier, NoBarrier> {
         let masters: Vec<NodeAddr> = (self.sources.iter())
             .map(|source| source.master_addr.clone())
             .collect();
+        let gate = Arc::new(Gate::to(&self.place.access, &masters).await?);
+        phase.send_replace(Phase::Cutting);
         let mut tries = 1;
         loop {
-            match self.paused(masters.clone(), limit).await {
+            match self.paused(gate.clone(), limit).await {
                 Err(NoBarrier::TooSlow { .. }) if tries < CUTS => tries += 1,
                 outcome => return outcome,
             }
@@ -348,11 +359,10 @@ impl Attempt<'_> {
 
     /// In a task of its own: were it dropped between pause and release, writes would stand still until
     /// the servers' limit.
-    async fn paused(&self, masters: Vec<NodeAddr>, limit: Duration) -> Result<Barrier, NoBarrier> {
-        let access = self.place.access.clone();
+    async fn paused(&self, gate: Arc<Gate>, limit: Duration) -> Result<Barrier, NoBarrier> {
         let held = self.place.under_way.pause.clone().lock_owned().await;
         let cutting = tokio::spawn(async move {
-            let outcome = barrier(&access, &masters, limit).await;
+            let outcome = gate.cut(limit).await;
             drop(held);
             outcome
         });
@@ -439,6 +449,13 @@ impl Attempt<'_> {
         }
         Ok(remarks)
     }
+}
+
+/// Waits until nothing is being packed, and keeps it so until what is returned is dropped. A store that
+/// takes long is not waited for: it costs a network, and no processor.
+async fn quiet(packing: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    let places = packing.clone().acquire_many_owned(PACKING);
+    timeout(QUIET, places).await.ok()?.ok()
 }
 
 /// What all tasks came to; the first failure ends the others.

@@ -31,6 +31,6 @@ pub use live::Live;
 pub use log::{LogCutter, Marked};
 pub use look::Ground;
 pub(in crate::ops) use look::{Depth, look};
-pub use order::{Cut, Options, Place, Taken, UnderWay, Via, Watching};
+pub use order::{Cut, Options, Place, Taken, UnderWay, Via, Watching, Wire};
 pub use sources::{From, NoSource, Source, sources};
 pub use trouble::Trouble;

@@ -10,7 +10,7 @@ use super::gauge::Gauges;
 use super::look::Ground;
 use super::sources::From;
 use crate::archive::{Manifest, Repository, Run, SnapshotId};
-use crate::cluster::{Access, SyncDelay};
+use crate::cluster::{Access, Momentary};
 use crate::model::Events;
 
 /// How long clearing away may take: a store that hangs has cost enough time already.
@@ -25,6 +25,8 @@ pub struct Options {
     pub from: From,
     /// How they are read.
     pub via: Via,
+    /// How values come over the wire.
+    pub wire: Wire,
     /// How the cut is made.
     pub cut: Cut,
     /// The most that is read a second, in bytes.
@@ -53,6 +55,19 @@ pub enum Via {
     Scan,
 }
 
+/// How the values of a base come over the wire. Servers pack long ones (LZF), which may cost their
+/// child more than all the rest, and ours are packed again, and better.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Wire {
+    /// As they are from a node on this machine, as its settings say from any other.
+    #[default]
+    Auto,
+    /// As they are.
+    Plain,
+    /// Packed.
+    Packed,
+}
+
 /// How the cut through all shards is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
@@ -72,8 +87,8 @@ pub struct Place {
     pub ground: Ground,
     /// Where it is stored.
     pub repository: Repository,
-    /// The setting that is changed on the way.
-    pub delay: SyncDelay,
+    /// The servers' settings that are changed on the way.
+    pub settings: Momentary,
     /// The snapshot under way: what is dropped half-way is given up by this name.
     pub under_way: UnderWay,
     /// Where it is told what happens.

@@ -12,13 +12,15 @@ use tokio::time::{Instant, interval, timeout_at};
 use super::base::{Contents, Cutter, PieceSize};
 use super::gauge::{Gauge, Gauges, Stage};
 use super::log::{LogCutter, Marked};
+use super::order::Wire;
 use super::puts::Puts;
 use super::rate::Rate;
 use super::sources::Source;
 use super::trouble::Trouble;
 use crate::archive::{Chunk, Kind, Writer};
 use crate::cluster::replica::{Base, Log, Resumed};
-use crate::cluster::{Access, NodeError};
+use crate::cluster::{Access, Momentary, NodeError, Wanted};
+use crate::host::here::is_here;
 
 /// How long a log may take to reach the cut: a replica has it as soon as it came to it.
 const LOG_PATIENCE: Duration = Duration::from_secs(30);
@@ -36,6 +38,9 @@ pub(super) struct Shared {
     pub packing: Arc<Semaphore>,
     /// The same for pieces of logs.
     pub logging: Arc<Semaphore>,
+    /// What is changed on a node until its child is there.
+    pub settings: Momentary,
+    pub wire: Wire,
     pub rate: Rate,
     pub gauges: Arc<Gauges>,
     pub now_ms: fn() -> u64,
@@ -46,7 +51,10 @@ pub(super) struct Shared {
 pub(super) enum Phase {
     /// Logs run.
     Running,
-    /// The cut is being made: bases wait, so that masters have the machine for themselves.
+    /// A moment for the cut is waited for: bases wait, so that masters have the machine for themselves,
+    /// and logs run on.
+    Calming,
+    /// The cut is being made: bases wait, and logs are only kept.
     Cutting,
     /// It was made, and is compared with what was there before.
     Checking,
@@ -108,7 +116,13 @@ impl Reading {
         let turn = self.turn.clone().acquire_owned().await.ok();
         let base = self.begin().await?;
         let (replid, base_offset) = (base.replid.clone(), base.offset);
-        let log = self.log_after(&replid, base_offset).await?;
+        // The offset was named when the child was forked: what is set from now on is nothing to it.
+        let (access, addr) = (&self.shared.access, &self.source.addr);
+        let log = tokio::join!(
+            self.log_after(&replid, base_offset),
+            self.shared.settings.put_back_on(access, addr),
+        );
+        let log = log.0?;
         let told = Begun {
             shard: self.shard,
             replid: replid.clone(),
@@ -143,7 +157,11 @@ impl Reading {
     }
 
     async fn begin(&self) -> Result<Base, Trouble> {
-        let asked = Base::ask(&self.shared.access, &self.source.addr).await;
+        let (shared, addr) = (&self.shared, &self.source.addr);
+        let wanted = wanted(shared.wire, || is_here(addr, shared.access.deadline)).await;
+        let addrs = std::slice::from_ref(addr);
+        shared.settings.set(&shared.access, addrs, &wanted).await;
+        let asked = Base::ask(&shared.access, addr).await;
         asked.map_err(|error| Trouble::of_asking(self.shard + 1, error))
     }
 
@@ -181,7 +199,7 @@ impl Reading {
             self.shared.rate.take(bytes.len()).await;
             // An error means that the capture is over, and this with it.
             let _ = phase
-                .wait_for(|phase| !matches!(phase, Phase::Cutting))
+                .wait_for(|phase| !matches!(phase, Phase::Calming | Phase::Cutting))
                 .await;
             cutter
                 .push(&bytes)
@@ -208,7 +226,7 @@ impl Reading {
         loop {
             let at = phase.borrow_and_update().clone();
             match at {
-                Phase::Running => {
+                Phase::Running | Phase::Calming => {
                     for (bytes, ms) in kept.held.drain(..) {
                         let piece = kept.cutter.push(&bytes, ms);
                         if let Some(piece) = piece.map_err(|error| self.unreadable(error))? {
@@ -285,6 +303,18 @@ impl Reading {
             chunks: puts.all().await?,
         })
     }
+}
+
+/// What a node's settings must be when it forks.
+async fn wanted<F: Future<Output = bool>>(wire: Wire, is_here: impl FnOnce() -> F) -> Vec<Wanted> {
+    let mut wanted = vec![Wanted::NO_SYNC_DELAY];
+    match wire {
+        Wire::Plain => wanted.push(Wanted::PLAIN_VALUES),
+        Wire::Packed => wanted.push(Wanted::PACKED_VALUES),
+        Wire::Auto if is_here().await => wanted.push(Wanted::PLAIN_VALUES),
+        Wire::Auto => {}
+    }
+    wanted
 }
 
 /// What became of a log.

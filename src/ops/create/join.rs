@@ -13,8 +13,9 @@ use super::report::Report;
 use super::standing::Standing;
 use super::step::Step;
 use super::verify::write_everywhere;
-use crate::cluster::SyncDelay;
-use crate::cluster::{Access, Ask, Command, Node, NodeError, Settled, Waited, settle};
+use crate::cluster::{
+    Access, Ask, Command, Momentary, Node, NodeError, Settled, Waited, Wanted, settle,
+};
 use crate::health::ready::{missing_for_use, missing_introductions};
 use crate::model::{Consent, Events, NodeAddr, NodeId, SlotSet, Survey};
 
@@ -27,8 +28,8 @@ pub struct Joining<'a> {
     pub candidates: &'a [Candidate],
     /// How to reach them; its seeds are all of them.
     pub access: &'a Access,
-    /// Where the changed sync delay is kept.
-    pub delay: &'a SyncDelay,
+    /// The servers' settings that are changed on the way.
+    pub settings: &'a Momentary,
     /// What happens on the way.
     pub events: &'a Events,
     /// The bound on it all.
@@ -52,7 +53,7 @@ pub async fn apply(joining: &Joining<'_>, plan: &Plan, consent: Consent) -> Repo
     }
     report
         .notes
-        .extend(joining.delay.put_back(joining.access).await);
+        .extend(joining.settings.put_back(joining.access).await);
     report.is_usable = report.missing.is_empty();
     report.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     report
@@ -87,7 +88,11 @@ async fn take_steps(joining: &Joining<'_>, plan: &Plan, begun: Instant) -> Resul
             }
             Step::Replicate { .. } => {
                 joining.events.begin("setting up the replicas");
-                joining.delay.zero(joining.access, &masters_of(steps)).await;
+                let wanted = [Wanted::NO_SYNC_DELAY];
+                let masters = masters_of(steps);
+                (joining.settings)
+                    .set(joining.access, &masters, &wanted)
+                    .await;
             }
         }
         take(&nodes, steps).await?;

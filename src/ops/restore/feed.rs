@@ -416,10 +416,12 @@ async fn feed(inner: Arc<Inner>, addr: NodeAddr, mut queue: mpsc::UnboundedRecei
                     lane,
                     db: 0,
                     under_way: VecDeque::new(),
+                    next: Some(first),
                     bytes: 0,
                 };
-                let ended = feeding.run(first, &mut queue).await;
-                let lost = feeding.under_way.into_iter().flatten().collect();
+                let ended = feeding.run(&mut queue).await;
+                let on_lane = feeding.under_way.into_iter().flatten();
+                let lost = on_lane.chain(feeding.next).collect();
                 match ended {
                     Ok(()) => return,
                     Err(error) => (lost, error),
@@ -453,26 +455,25 @@ struct Feeding<'a> {
     db: u64,
     /// What is on the lane; a change of database is nobody's parcel.
     under_way: VecDeque<Option<Parcel>>,
+    /// What goes on the lane as soon as there is room.
+    next: Option<Parcel>,
     bytes: usize,
 }
 
 impl Feeding<'_> {
-    async fn run(
-        &mut self,
-        first: Parcel,
-        queue: &mut mpsc::UnboundedReceiver<Parcel>,
-    ) -> Result<(), NodeError> {
-        let mut next = Some(first);
+    async fn run(&mut self, queue: &mut mpsc::UnboundedReceiver<Parcel>) -> Result<(), NodeError> {
         loop {
-            if let Some(parcel) = next.take_if(|_| self.has_room()) {
+            if self.has_room()
+                && let Some(parcel) = self.next.take()
+            {
                 self.put(parcel).await;
             }
             tokio::select! {
                 answered = self.lane.answered(), if !self.lane.is_idle() => {
                     self.take(answered?);
                 }
-                parcel = queue.recv(), if next.is_none() => match parcel {
-                    Some(parcel) => next = Some(parcel),
+                parcel = queue.recv(), if self.next.is_none() => match parcel {
+                    Some(parcel) => self.next = Some(parcel),
                     None => return Ok(()),
                 },
             }

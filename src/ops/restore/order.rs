@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::select::Select;
 use crate::archive::{Manifest, Repository};
-use crate::cluster::{Access, SyncDelay};
+use crate::cluster::{Access, Momentary};
 use crate::model::Events;
 use crate::ops::backup::Ground;
 
@@ -71,8 +71,8 @@ pub struct Place {
     pub manifest: Arc<Manifest>,
     /// Where is noted how far it came; `None` notes nothing.
     pub journal: Option<std::path::PathBuf>,
-    /// The setting that is changed while the target is read back.
-    pub delay: SyncDelay,
+    /// The settings that are changed while the target is read back.
+    pub settings: Momentary,
     /// Where it is told what happens.
     pub events: Events,
 }

@@ -30,7 +30,7 @@ use super::target::Target;
 use super::touched::Touched;
 use super::trouble::Trouble;
 use crate::archive::SlotTable;
-use crate::cluster::{Command, Node};
+use crate::cluster::{Command, Node, Wanted};
 use crate::model::words::{count, counted};
 use crate::model::{NodeAddr, SlotSet};
 use crate::ops::backup::From;
@@ -580,9 +580,9 @@ impl Running {
         let (access, ground) = (self.place.access.clone(), self.place.ground.clone());
         let live = Live::choose_from(access, ground, From::Masters).await;
         let live = live.map_err(|error| Trouble::NoLook(error.to_string()))?;
-        self.place
-            .delay
-            .zero(&self.place.access, &live.addrs())
+        let (settings, access) = (&self.place.settings, &self.place.access);
+        settings
+            .set(access, &live.addrs(), &[Wanted::NO_SYNC_DELAY])
             .await;
         let proving = Proving {
             repository: &self.place.repository,
@@ -595,7 +595,7 @@ impl Running {
             now_ms: (self.options.now_ms)(),
         };
         let proof = proving.run().await;
-        for left in self.place.delay.put_back(&self.place.access).await {
+        for left in settings.put_back(access).await {
             self.place.events.note(left);
         }
         proof

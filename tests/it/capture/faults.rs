@@ -72,13 +72,18 @@ fn a_cluster_that_stays_broken_is_the_reason_within_a_bounded_time() {
 }
 
 #[test]
-fn a_source_frozen_in_the_middle_is_noticed_and_its_setting_put_back_later() {
+fn a_source_frozen_in_the_middle_is_noticed_and_has_its_settings_back() {
     let stage = Stage::of(3, 1);
     stage.sow(20);
     stage.slow(Duration::from_millis(50));
     let running = stage.backup(&["--parallel", "1"]).within(LIMIT * 2).spawn();
     let held = stage.hold_base();
     let n = held.server;
+    // They are put back while its child writes, so that nothing is left to do on a node that hangs.
+    until("the settings are as before", LIMIT, || {
+        let server = &stage.fleet[n];
+        stage.setting(server, DELAY) == "5" && stage.setting(server, COMPRESSION) == "yes"
+    });
     stage.fleet[n].pause();
     for server in stage
         .fleet
@@ -98,10 +103,8 @@ fn a_source_frozen_in_the_middle_is_noticed_and_its_setting_put_back_later() {
     );
     assert_eq!(stage.proven(&outcome).keys(), 60);
     let remarks = outcome.json()["report"]["remarks"].to_string();
-    let by_hand = format!("config set {DELAY} 5");
-    for words in ["did not answer within", &by_hand] {
-        assert!(remarks.contains(words), "{remarks}");
-    }
+    assert!(remarks.contains("did not answer within"), "{remarks}");
+    assert!(!remarks.contains("config set"), "{remarks}");
     stage.set("rdb-key-save-delay", "0");
     stage.fleet.wait_usable(3);
     stage.backup(&[]).run().expect(0);

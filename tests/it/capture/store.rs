@@ -3,9 +3,11 @@
 use std::process::{Command, Stdio};
 
 use goodcache::archive::{ArchiveError, Creation, Limits, Run, StoreError, StoreOptions};
-use goodcache::cluster::SyncDelay;
+use goodcache::cluster::Momentary;
 use goodcache::model::Events;
-use goodcache::ops::backup::{Cut, From, Ground, Options, Place, Trouble, UnderWay, Via, capture};
+use goodcache::ops::backup::{
+    Cut, From, Ground, Options, Place, Trouble, UnderWay, Via, Wire, capture,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -176,7 +178,7 @@ fn an_s3_bucket_takes_a_snapshot_and_one_that_hangs_is_left() {
         access: goodcache::cluster::Access::to([stage.fleet[0].addr().parse().unwrap()]),
         ground: Ground::Cluster,
         repository,
-        delay: SyncDelay::default(),
+        settings: Momentary::default(),
         under_way: UnderWay::default(),
         events: Events::ignored(),
         watch: Arc::new(|_: &Arc<goodcache::ops::backup::Gauges>| {}),
@@ -243,6 +245,7 @@ fn options() -> Options {
         cluster: "shop".to_owned(),
         from: From::Best,
         via: Via::Replication,
+        wire: Wire::Auto,
         cut: Cut::Barrier(Duration::from_secs(1)),
         rate: None,
         parallel: None,

@@ -33,8 +33,8 @@ fn killed_again_and_again_it_goes_on_and_ends_with_the_same_data() {
     let addr = target[0].addr();
     let mut resumed = 0;
     for _ in 0..5 {
-        let mut running = stage.restore(&addr, &["--rate", "300KiB"]).spawn();
-        std::thread::sleep(Duration::from_millis(1200));
+        let mut running = stage.restore(&addr, &["--rate", "150KiB"]).spawn();
+        std::thread::sleep(Duration::from_millis(700));
         running.kill();
         drop(running);
     }

@@ -28,7 +28,9 @@ fn files_that_redis_cli_left_are_restored_like_a_snapshot() {
     let folder = stage.home.path().join("files");
     std::fs::create_dir(&folder).unwrap();
     for (n, server) in stage.source.iter().enumerate() {
-        server.cli(&["SAVE"]);
+        crate::support::until("it saves", LIMIT, || {
+            server.ask(&["SAVE"]).unwrap().text().is_ok()
+        });
         let file = server.dir().join("dump.rdb");
         std::fs::copy(file, folder.join(format!("node-{n}.rdb"))).unwrap();
     }
