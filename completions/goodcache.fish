@@ -302,6 +302,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fi
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l also -d 'Copy the snapshot to this repository too, with the same passphrase' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l label -d 'Put these words on the snapshot' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l every -d 'Go on taking snapshots, each so long after the last began, such as 24h' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l base-every -d 'With --follow: how long after one snapshot the next begins [default: 24h]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-last -d 'Keep the latest N' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-daily -d 'Keep the latest of each of the last N days' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-weekly -d 'Keep the latest of each of the last N weeks' -r
@@ -324,6 +325,7 @@ on\t'Always; no engine is an error'
 off\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l partial -d 'Take what is served although some slots are served by nobody'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l follow -d 'Stay attached after the snapshot and archive every write, so that any moment can be restored'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'

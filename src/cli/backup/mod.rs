@@ -1,5 +1,5 @@
-//! `goodcache backup`: a file for each subcommand, one (`take`) for taking a snapshot, and one (`every`)
-//! for going on taking them.
+//! `goodcache backup`: a file for each subcommand, one (`take`) for taking a snapshot, one (`every`)
+//! for going on taking them, and one (`follow`) for archiving what is written in between.
 //!
 //! All but `take` and `diff live` talk to a repository only: which cluster is meant need not be known here, nor exist
 //! any more.
@@ -8,6 +8,7 @@ mod copy;
 mod diff;
 mod every;
 mod export;
+mod follow;
 mod import;
 mod list;
 pub(super) mod open;

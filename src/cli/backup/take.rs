@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::every::{self, Every};
+use super::follow::{self, Follow};
 use super::open::{failure, open_or_make};
 use super::{refuse_mistyped, this_run};
 use crate::archive::{Access as ArchiveAccess, Repository};
@@ -33,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// Runs it.
 pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
-    let every = Every::of(&args.take)?;
+    let (every, follow) = (Every::of(&args.take)?, Follow::of(&args.take)?);
     let target = Target {
         words: args.take.targets.clone(),
         ..Target::default()
@@ -56,9 +57,10 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
     // It stops by itself, for it has something to put back first.
     block_on(async {
         let mut signals = Signals::listen().context("cannot wait for signals")?;
-        match every {
-            Some(every) => every::run(&taking, &every, &mut signals).await,
-            None => taking.alone(&mut signals).await,
+        match (every, follow) {
+            (Some(every), _) => every::run(&taking, &every, &mut signals).await,
+            (None, Some(follow)) => follow::run(&taking, &follow, &mut signals).await,
+            (None, None) => taking.alone(&mut signals).await,
         }
     })
 }
@@ -67,7 +69,7 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
 pub(super) struct Taking<'a> {
     layers: &'a Layers,
     pub(super) settings: &'a Settings,
-    repository: &'a RepositorySettings,
+    pub(super) repository: &'a RepositorySettings,
     take: &'a Take,
     pub(super) screen: &'a Screen,
 }
@@ -127,7 +129,11 @@ impl Taking<'_> {
         }
     }
 
-    async fn prepare(&self, access: &mut Access, stored: &ArchiveAccess) -> Result<Place, Failure> {
+    pub(super) async fn prepare(
+        &self,
+        access: &mut Access,
+        stored: &ArchiveAccess,
+    ) -> Result<Place, Failure> {
         let ground = ground(self.settings, access, self.screen).await?;
         let delay = self.delay();
         if delay.is_changed() {
@@ -206,10 +212,11 @@ impl Taking<'_> {
             under_way: UnderWay::default(),
             events: crate::model::Events::ignored(),
             watch: Arc::new(|_: &Arc<Gauges>| {}),
+            begun: None,
         }
     }
 
-    fn options(&self) -> Options {
+    pub(super) fn options(&self) -> Options {
         let take = self.take;
         let pause = take.max_stall.unwrap_or(PAUSE);
         Options {
@@ -237,7 +244,7 @@ impl Taking<'_> {
         }
     }
 
-    async fn taken(
+    pub(super) async fn taken(
         &self,
         place: &Place,
         stored: &ArchiveAccess,
@@ -342,7 +349,7 @@ pub(super) fn name_of(settings: &Settings) -> String {
     }
 }
 
-fn told(trouble: Trouble) -> Failure {
+pub(super) fn told(trouble: Trouble) -> Failure {
     let hint = trouble.hint();
     match trouble {
         Trouble::Archive(error) => {

@@ -20,6 +20,7 @@ Examples:
   goodcache backup verify latest --read-data
   goodcache backup prune --keep-last 3 --keep-daily 7 --keep-weekly 4
   goodcache backup shop --every 24h --keep-daily 7 --keep-weekly 4
+  goodcache backup shop --follow --keep-within 48h
 
 A repository is a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix. Its
 credentials come from the usual variables (AWS_*, GOOGLE_*, AZURE_*). With a passphrase all that is
@@ -42,6 +43,14 @@ once, where that one took longer), and is answered for itself. One that fails is
 the next comes at its time. With --keep-... the snapshots of this cluster that no rule keeps are
 removed after each success, without a question: giving these rules is the consent.
 
+With --follow it stays attached after the snapshot and archives what every shard writes, stamped by
+this machine's clock and stored every 10 seconds or 8 MiB, so that the cluster can be restored as it was
+at any moment. It goes on through lost links and failovers, and where an earlier run stopped. Where it
+cannot (a shard's backlog no longer reaches back, slots went to a new node), it says so and begins
+again with a snapshot: what lies between is a gap. What it acknowledges is stored, so WAIT counts it
+as a replica only for writes that can be restored. Snapshots are taken meanwhile, --base-every 24h.
+With --keep-... the writes older than the oldest snapshot that stays are removed with the others.
+
 Exit codes:
   0  done, and good
   1  no snapshot was taken
@@ -50,7 +59,7 @@ Exit codes:
   4  could not look: no repository, wrong passphrase, unreachable
   5  refused, nothing was changed
   6  stopped half-way, something was changed
-  130  interrupted (143 by SIGTERM), as --every is in the end";
+  130  interrupted (143 by SIGTERM), as --every and --follow are in the end";
 
 /// The formats that backup and its subcommands can write.
 pub const FORMATS: &[&str] = &["table", "markdown", "json"];
@@ -124,7 +133,13 @@ pub struct Take {
     /// Go on taking snapshots, each so long after the last began, such as 24h
     #[arg(long, value_name = "TIME", value_parser = values::span)]
     pub every: Option<Duration>,
-    /// What stays after each, with `every`.
+    /// Stay attached after the snapshot and archive every write, so that any moment can be restored
+    #[arg(long, conflicts_with_all = ["every", "also"])]
+    pub follow: bool,
+    /// With --follow: how long after one snapshot the next begins [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = values::span, requires = "follow")]
+    pub base_every: Option<Duration>,
+    /// What stays after each, with `every` and with `follow`.
     #[command(flatten)]
     pub keep: Keep,
 }
