@@ -30,8 +30,9 @@ const ACKNOWLEDGE: Duration = Duration::from_secs(1);
 /// The pause between two tries to attach, and the longest.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// Bytes that wait to be sealed at the most, over all shards; and for one.
-const WAITING: usize = 192 << 20;
+/// Bytes that wait to be sealed at the most, over all shards; and for one. As many again may be given
+/// to the sealer, and be in its hands.
+const WAITING: usize = 64 << 20;
 const MOST_WAITING: usize = 8 << 20;
 const LEAST_WAITING: usize = 256 << 10;
 /// How long what waits may take to be stored in the end.
@@ -227,9 +228,15 @@ impl Pump {
         if self.replid == replid {
             return;
         }
-        if let Some(piece) = self.piece() {
-            // The sealer ends after this.
-            let _ = self.pieces.send(piece).await;
+        let pieces = self.pieces.clone();
+        let mut stop = self.stop.clone();
+        let place = tokio::select! {
+            place = pieces.reserve() => place,
+            // What waits keeps its name, and is sealed in the end.
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        if let (Ok(place), Some(piece)) = (place, self.piece()) {
+            place.send(piece);
         }
         self.replid = replid.to_owned();
     }
