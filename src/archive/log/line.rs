@@ -152,6 +152,15 @@ impl TimeLine {
             .count() as u64
     }
 
+    /// When the last of it came.
+    pub fn last_ms(&self) -> u64 {
+        let objects = self.objects.iter().map(|(name, _)| match name {
+            LogName::Segment(segment) => segment.span.last_ms,
+            LogName::Event(event) => event.at_ms,
+        });
+        objects.max().unwrap_or(0)
+    }
+
     /// Bytes as stored, of all its objects.
     pub fn bytes(&self) -> u64 {
         self.objects.iter().map(|(_, bytes)| bytes).sum()

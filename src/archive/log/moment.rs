@@ -1,4 +1,9 @@
 //! From a moment to the base and the line with which it is restored.
+//!
+//! Whoever restores puts back the base with its own log, up to each shard's `cut_offset`, as a snapshot
+//! alone is restored. Then comes what [`Repository::replay`] gives, in that order: it begins for each shard
+//! right behind its cut and ends with the moment. [`Anchored::starts`] tells which shard of the line is
+//! which of the manifest. What is done in a slot counts only from the shard that has it (see [`Replay`]).
 
 use super::super::error::ArchiveError;
 use super::super::id::SnapshotId;

@@ -88,8 +88,12 @@ pub(super) async fn retain(taking: &Taking<'_>, keep: Option<&Policy>, repositor
     match prune(taking, policy, repository).await {
         Ok(pruned) if pruned == Pruned::default() => {}
         Ok(pruned) => taking.screen.say(&format!(
-            "removed {} that no rule keeps, {} freed",
+            "removed {} that no rule keeps{}, {} freed",
             counted(pruned.removed.len(), "snapshot"),
+            match pruned.line_objects as usize {
+                0 => String::new(),
+                objects => format!(" and {} of time lines", counted(objects, "object")),
+            },
             bytes(pruned.bytes)
         )),
         Err(failure) => {

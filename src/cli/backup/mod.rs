@@ -11,6 +11,7 @@ mod export;
 mod follow;
 mod import;
 mod list;
+mod log;
 pub(super) mod open;
 mod prune;
 mod show;
@@ -50,6 +51,7 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
 async fn keep(shared: &Shared, keeping: &Keeping, action: &Action) -> Result<Exit, Failure> {
     match action {
         Action::List(_) => list::run(keeping).await,
+        Action::Log(log) => log::run(keeping, log).await,
         Action::Show(show) => show::run(keeping, show).await,
         Action::Verify(verify) => verify::run(keeping, verify).await,
         Action::Prune(prune) => prune::run(keeping, prune).await,
@@ -171,6 +173,7 @@ impl Action {
     fn name(&self) -> &'static str {
         match self {
             Action::List(_) => "list",
+            Action::Log(_) => "log",
             Action::Show(_) => "show",
             Action::Verify(_) => "verify",
             Action::Prune(_) => "prune",

@@ -182,6 +182,8 @@ pub enum Action {
     List(List),
     /// Show all that is known of one snapshot
     Show(Show),
+    /// Show every write to a key that was archived by --follow
+    Log(Log),
     /// Prove that a snapshot is whole and is what was written
     Verify(Verify),
     /// Remove the snapshots that no rule keeps, and what was left unfinished
@@ -197,8 +199,8 @@ pub enum Action {
 }
 
 /// The subcommands' names, for those who mistype them.
-pub const ACTIONS: [&str; 8] = [
-    "list", "show", "verify", "prune", "copy", "diff", "export", "import",
+pub const ACTIONS: [&str; 9] = [
+    "list", "show", "log", "verify", "prune", "copy", "diff", "export", "import",
 ];
 
 const LIST_AFTER: &str = "\
@@ -212,6 +214,9 @@ CUT tells what holds between the shards:
   clock    all were cut at one time of the clock of the machine that took it
   scan     keys were read one after the other: not a snapshot
 
+Below the snapshots stand the time lines that backup --follow keeps: the cluster can be restored as it
+was at any moment from FROM until UNTIL. What lies between two of them is a gap.
+
 Exit codes:
   0  listed
   2  the command line, a variable or a settings file makes no sense
@@ -224,6 +229,38 @@ Exit codes:
 pub struct List {
     /// Only those of this cluster
     pub name: Option<String>,
+}
+
+const LOG_AFTER: &str = "\
+Examples:
+  goodcache backup log session:42
+  goodcache backup log session:42 --cluster shop --since 2h
+  goodcache backup log cart:7 --since 2026-11-24T12:00:00Z --until 2026-11-24T12:05:00Z -o json
+
+A moment is written as 2026-11-24T12:03:07Z (always UTC; a fraction may follow), or as how long ago
+it was: 90s, 2h, 3d. All that the time lines hold of that time is read. FLUSHALL and what
+else may change every key is shown too. Times are those at which the follower received a command, values
+are shortened, and of more than 10,000 writes the last are shown.
+
+Exit codes:
+  0  shown, be it that there was none
+  2  the command line, a variable or a settings file makes no sense
+  3  a segment is not what was sealed
+  4  could not look: no repository, wrong passphrase, unreachable";
+
+/// `backup log`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = LOG_AFTER)]
+pub struct Log {
+    /// The key
+    #[arg(value_name = "KEY")]
+    pub of: String,
+    /// Only what came then or later
+    #[arg(long, value_name = "TIME", value_parser = values::moment)]
+    pub since: Option<values::When>,
+    /// Only what came then or before [default: now]
+    #[arg(long, value_name = "TIME", value_parser = values::moment)]
+    pub until: Option<values::When>,
 }
 
 const SHOW_AFTER: &str = "\
@@ -255,10 +292,12 @@ Examples:
 
 What is proven:
   always       the manifest is what was written (and signed, where there is a passphrase); each
-               object that it lists is there with its size; the pieces of each log join
+               object that it lists is there with its size; the pieces of each log join, and so
+               do those of the time line on which it lies
   --read-data  also every byte against its SHA-256, every entry of every shard walked and counted,
                the server's own checksum at its end, each slot's digest computed anew, where the
-               table of slots says that it lies, and which slots the logs change
+               table of slots says that it lies, and which slots the logs change; and every
+               segment of its time line from it on
   --boot       also that a real server loads it: each shard in turn, on loopback, as nobody's
                replica, so that nothing expires; its log is played and each slot compared. How long
                loading took is told. It needs the memory and the disk (below TMPDIR) of the largest
@@ -297,7 +336,8 @@ Examples:
 A snapshot stays when one rule keeps it. A rule by day keeps the latest of each of the last so many
 days (UTC) that have one; by week and by month alike. Snapshots of different clusters do not count
 against each other. The latest that can be restored is never removed, whatever the rules say. What
-unfinished backups left behind is removed as well, once nothing was added to it for --grace.
+unfinished backups left behind is removed as well, once nothing was added to it for --grace. What
+--follow archived goes up to the oldest snapshot that stays: what came after it is never removed.
 
 Exit codes:
   0  removed (or there was nothing to remove)
@@ -352,7 +392,7 @@ Examples:
   goodcache backup copy --all --to /mnt/second --to-passphrase-file second.txt
   goodcache backup copy 20261124T163114 --to gs://backups/shop -o json
 
-Only what is missing there goes over, and nothing that was not proven on the way. A repository is
+The time lines on which they lie go with them. Only what is missing there goes over, and nothing that was not proven on the way. A repository is
 made where there is none. Both have one passphrase, unless --to-passphrase-file or
 GOODCACHE_TO_PASSPHRASE_FILE names another. Both take the same variables (AWS_*, GOOGLE_*, AZURE_*);
 where that repository needs its own they stand behind GOODCACHE_TO_: GOODCACHE_TO_AWS_REGION.
