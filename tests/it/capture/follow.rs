@@ -392,3 +392,32 @@ fn what_means_nothing_with_it_is_refused() {
     stage.backup(&["--base-every", "1h"]).run().expect(2);
     assert!(!stage.folder().exists());
 }
+
+#[test]
+fn slots_that_go_to_a_new_node_end_the_line_and_another_begins() {
+    let stage = Stage::of(2, 0);
+    let new = Server::start();
+    let running = stage.follow(&[]);
+    stage.wait_for(stage.owner("foo"), "foo", "before");
+    let port = stage.fleet[0].port().to_string();
+    new.cli(&["CLUSTER", "MEET", "127.0.0.1", &port]);
+    until("all know it", LIMIT, || {
+        let knows = |server: &Server| server.cli(&["CLUSTER", "NODES"]).contains(&new.id());
+        new.cli(&["CLUSTER", "NODES"]).lines().count() == 3 && stage.fleet.iter().all(knows)
+    });
+    let slot = goodcache::model::Slot::of_key(b"{unused}").to_string();
+    for server in std::iter::once(&new).chain(stage.fleet.iter()) {
+        server.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &new.id()]);
+    }
+    until("another base is there", LIMIT, || stage.bases() == 2);
+    stage.wait_for(&new, "{unused}", "after");
+    let told = stop(running).stderr;
+    assert!(told.contains("which is not followed"), "{told}");
+    let lines = stage.lines();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].end().is_some() && lines[1].end().is_none());
+    let last = stage.last_moment();
+    assert_eq!(last.base.shards.len(), 3);
+    let played = stage.played(&last);
+    assert!(writes(&played).any(|words| words[1..] == ["{unused}", "after"]));
+}
