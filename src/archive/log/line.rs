@@ -7,6 +7,9 @@ use super::super::id::SnapshotId;
 use super::super::manifest::{Consistency, Manifest};
 use super::name::{EventKind, EventName, LineId, LogName, SegmentName, cluster_of, short};
 
+/// How much later than the moment of a base what lies before its cut may be stamped: it was on its way.
+const ON_ITS_WAY_MS: u64 = 2000;
+
 /// One time line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeLine {
@@ -170,7 +173,7 @@ impl TimeLine {
     /// offset that the line reaches under the same history.
     pub fn anchored(&self, anchor: &Anchor) -> Option<Anchored> {
         let mut starts = Vec::new();
-        let mut until_ms = u64::MAX;
+        let (mut from_ms, mut until_ms) = (anchor.at_ms, u64::MAX);
         for (base, (replid, offset)) in anchor.cuts.iter().enumerate() {
             let (strand, joined) = self.strands.iter().find_map(|strand| {
                 let at = strand
@@ -186,6 +189,7 @@ impl TimeLine {
                 return None;
             }
             until_ms = until_ms.min(strand.joined[joined].last_ms());
+            from_ms = from_ms.max(strand.joined[joined].not_before(*offset, anchor.at_ms));
             starts.push(Start {
                 shard: strand.shard,
                 base: Some(base),
@@ -213,8 +217,8 @@ impl TimeLine {
         starts.sort_by_key(|start| start.shard);
         (!anchor.cuts.is_empty()).then(|| Anchored {
             id: anchor.id.clone(),
-            from_ms: anchor.at_ms,
-            until_ms: until_ms.max(anchor.at_ms),
+            from_ms,
+            until_ms: until_ms.max(from_ms),
             starts,
         })
     }
@@ -310,6 +314,17 @@ impl Joined {
             .iter()
             .map(|segment| segment.name.span.last_ms);
         last.max().unwrap_or(0)
+    }
+
+    /// The first moment for which a base of that moment, cut there, can serve. When the clock was set back
+    /// before it was taken, it holds what is stamped later than itself.
+    fn not_before(&self, offset: u64, at_ms: u64) -> u64 {
+        let mut spans = self.segments.iter().map(|segment| segment.name.span);
+        let cut = spans.find(|span| (span.first_offset + 1..=span.last_offset).contains(&offset));
+        match cut {
+            Some(span) if span.first_ms > at_ms + ON_ITS_WAY_MS => span.last_ms,
+            _ => at_ms,
+        }
     }
 
     fn spans(&self, at_ms: u64) -> bool {

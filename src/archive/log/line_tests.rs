@@ -84,6 +84,25 @@ fn a_shard_without_slots_at_the_base_is_taken_up_by_time() {
 }
 
 #[test]
+fn a_base_whose_clock_was_set_back_serves_from_its_segment_on() {
+    let stamped = line(vec![
+        segment(0, 0, OLD, (100, 200), (1_000_000, 1_009_999)),
+        segment(0, 1, OLD, (200, 300), (1_010_000, 1_019_999)),
+    ]);
+    for (at_ms, cut, from_ms) in [
+        (1_005_000, 150, 1_005_000),
+        (999_000, 150, 999_000),
+        // What lies before the cut came in a segment that begins long after the base's own time.
+        (500_000, 250, 1_019_999),
+        // Nothing of the line lies before the cut.
+        (500_000, 100, 500_000),
+    ] {
+        let anchored = stamped.anchored(&anchor(at_ms, &[(OLD, cut)])).unwrap();
+        assert_eq!(anchored.from_ms, from_ms, "{at_ms} {cut}");
+    }
+}
+
+#[test]
 fn what_was_taken_away_leaves_a_gap() {
     let broken = line(vec![
         segment(0, 0, OLD, (100, 200), (1000, 1999)),

@@ -159,7 +159,9 @@ fn best(
     anchors.into_iter().find_map(|anchor| {
         let mut places = lines.iter().rev().filter_map(|line| {
             let anchored = line.anchored(anchor)?;
-            (at_ms <= anchored.until_ms).then(|| (line.clone(), anchored))
+            (anchored.from_ms..=anchored.until_ms)
+                .contains(&at_ms)
+                .then(|| (line.clone(), anchored))
         });
         match places.next() {
             None if anchor.at_ms == at_ms => Some((anchor.id.clone(), None)),

@@ -50,11 +50,12 @@ struct Start {
 }
 
 impl Line {
-    /// Begins one with a base of which every shard has begun.
+    /// Begins one with a base of which every shard has begun. No stamp lies before `after_ms`.
     pub(super) fn begin(
         place: &Place,
         cluster: &str,
         now_ms: fn() -> u64,
+        after_ms: u64,
         begun: &[Beginning],
     ) -> Option<Line> {
         let run = begun.first()?.snapshot.clone();
@@ -70,7 +71,7 @@ impl Line {
             },
             shards: Shards::begin(begun.iter().map(|one| &one.source)),
             points: points.collect(),
-            last_ms: 0,
+            last_ms: after_ms,
             event_seq: 0,
             is_anchored: false,
         };

@@ -112,6 +112,7 @@ pub async fn follow(
         told,
         stop,
         due: Instant::now(),
+        ended_ms: 0,
     };
     follower.run().await
 }
@@ -124,6 +125,8 @@ struct Follower {
     looks: LocalBoxStream<'static, Survey>,
     /// When the next base is.
     due: Instant,
+    /// When the line before ended: no stamp of the next lies before it.
+    ended_ms: u64,
 }
 
 /// How a line ended.
@@ -160,9 +163,10 @@ impl Follower {
         let _ = self.told.send(told);
     }
 
-    async fn broken(&self, line: Line, why: String) {
+    async fn broken(&mut self, line: Line, why: String) {
         let run = line.id().run.clone();
         let at_ms = line.break_off(&why).await;
+        self.ended_ms = at_ms;
         self.tell(Told::Gap { run, at_ms, why });
     }
 
@@ -261,7 +265,7 @@ impl Follower {
         let Options {
             cluster, now_ms, ..
         } = &self.following.base;
-        Line::begin(&self.place, cluster, *now_ms, begun)
+        Line::begin(&self.place, cluster, *now_ms, self.ended_ms, begun)
     }
 
     fn capturing(&self, place: &Place) -> Capturing {
