@@ -49,6 +49,7 @@ complete -c goodcache -n "__fish_goodcache_needs_command" -s V -l version -d 'Pr
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "create" -d 'Make a cluster of servers that run already, of containers, or of local processes'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "check" -d 'Ask every node by every path and tell whether the cluster is healthy'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "failover-test" -d 'Break the cluster on purpose, measure the outage, count lost writes, and put it back'
+complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "restore" -d 'Put a snapshot, or RDB files, into a cluster of any shape, and prove that all of it is there'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "destroy" -d 'Take away a cluster that create made'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "generate" -d 'Write shell completions or man pages'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "backup" -d 'Take a snapshot of the whole cluster, and keep, prove, prune and copy those that were taken'
@@ -236,6 +237,53 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s q 
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l insecure -d 'Accept any certificate: no protection against an impostor'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l of -d 'With \'latest\': of the cluster that was backed up under this name [default: the target\'s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l rdb -d 'Restore these RDB files, or folders of them, instead of a snapshot' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l keys -d 'Keys that match the pattern, as KEYS and SCAN match' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l type -d 'Keys of this type: string, list, set, zset, hash, stream, module' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l slots -d 'Keys of these slots, such as 0-99,4000' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l hash-tag -d 'Keys with this hash tag: TAG of \'{TAG}:x\'' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l min-ttl -d 'Keys that have at least so long to live' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l confirm -d 'Consent to --replace or --flush by repeating the target\'s name' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l order -d 'In which order keys go [default: slots]' -r -f -a "slots\t'As they lie, so that every master is busy'
+hottest\t'The most used first, by the LFU or LRU data that the snapshot has'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l rate -d 'Send at most so much a second, such as 50MiB' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l max-latency -d 'Keep the target\'s own answers (PING, asked beside the load) below this time' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l max-stall -d 'The longest that one command may hold a master up: larger values go in parts [default: 50ms]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l replace -d 'Replace those that the snapshot has; others stay'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l skip-existing -d 'Leave them as they are'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l undelete -d 'Bring back only keys that are absent now: the same as --skip-existing'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l flush -d 'Remove every key of the target first'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l dry-run -d 'Show what would be done and change nothing'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l with-acl -d 'Bring the ACL users back too, on every node'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l no-verify -d 'Do not read the target back to compare it'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l restart -d 'Begin anew instead of going on where the same command stopped'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l confirm -d 'Say yes by repeating the name, instead of typing it when asked' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''
@@ -283,64 +331,67 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l insecur
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''
 json\t''"
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l from -d 'Which node of each shard is read [default: best]' -r -f -a "best\t'A replica that keeps up, else the master'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l from -d 'Which node of each shard is read [default: best]' -r -f -a "best\t'A replica that keeps up, else the master'
 replicas\t'Replicas only'
 masters\t'Masters only'"
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l via -d 'How nodes are read [default: auto]' -r -f -a "auto\t'By replication, and key by key where a service keeps that to itself'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l via -d 'How nodes are read [default: auto]' -r -f -a "auto\t'By replication, and key by key where a service keeps that to itself'
 psync\t'By replication only'
 scan\t'Key by key (SCAN and DUMP): not a snapshot'"
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l wire -d 'How values come from the servers [default: auto]' -r -f -a "auto\t'Plain from servers on this machine, as they are set from others'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l wire -d 'How values come from the servers [default: auto]' -r -f -a "auto\t'Plain from servers on this machine, as they are set from others'
 plain\t'As they are: more bytes, and less work for the servers'
 compressed\t'Compressed by the servers'"
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l cut -d 'How one moment is cut through all shards [default: barrier]' -r -f -a "barrier\t'Writes are paused on all masters for a few round trips'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cut -d 'How one moment is cut through all shards [default: barrier]' -r -f -a "barrier\t'Writes are paused on all masters for a few round trips'
 clock\t'At one time of this machine\'s clock, without a pause'"
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l max-stall -d 'The longest that writes may stand still for the cut [default: 1s]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l rate -d 'Read at most so much a second, such as 50MiB' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l parallel -d 'How many nodes of one machine fork at the same time [default: as many as its memory holds]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l also -d 'Copy the snapshot to this repository too' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l also-passphrase-file -d 'Read those repositories\' passphrase from the first line of FILE [default: the same passphrase]' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l label -d 'Put these words on the snapshot' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l every -d 'Go on taking snapshots, each so long after the last began, such as 24h' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-last -d 'Keep the latest N' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-daily -d 'Keep the latest of each of the last N days' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-weekly -d 'Keep the latest of each of the last N weeks' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-monthly -d 'Keep the latest of each of the last N months' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l keep-within -d 'Keep all that are not older than this, such as 48h or 30d' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l max-stall -d 'The longest that writes may stand still for the cut [default: 1s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l rate -d 'Read at most so much a second, such as 50MiB' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l parallel -d 'How many nodes of one machine fork at the same time [default: as many as its memory holds]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l also -d 'Copy the snapshot to this repository too' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l also-passphrase-file -d 'Read those repositories\' passphrase from the first line of FILE [default: the same passphrase]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l label -d 'Put these words on the snapshot' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l every -d 'Go on taking snapshots, each so long after the last began, such as 24h' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l base-every -d 'With --follow: how long after one snapshot the next begins [default: 24h]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l keep-last -d 'Keep the latest N' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l keep-daily -d 'Keep the latest of each of the last N days' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l keep-weekly -d 'Keep the latest of each of the last N weeks' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l keep-monthly -d 'Keep the latest of each of the last N months' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l keep-within -d 'Keep all that are not older than this, such as 48h or 30d' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
 always\t'Always'
 never\t'Never'"
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l user -d 'Log in as this ACL user' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l key -d 'The key of that certificate (PEM)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l partial -d 'Take what is served although some slots are served by nobody'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s v -l verbose -d 'Show on stderr each setting and where it came from'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s q -l quiet -d 'Say nothing on stderr but errors'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -l insecure -d 'Accept any certificate: no protection against an impostor'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "list" -d 'List the snapshots, the newest first'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "show" -d 'Show all that is known of one snapshot'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "verify" -d 'Prove that a snapshot is whole and is what was written'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "prune" -d 'Remove the snapshots that no rule keeps, and what was left unfinished'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "copy" -d 'Copy snapshots to another repository, what is missing only'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "diff" -d 'Name the slots, and the keys, in which two snapshots differ'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "export" -d 'Write a snapshot as plain RDB files, one for each shard'
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show verify prune copy diff export import" -a "import" -d 'Take plain RDB files into the repository'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l partial -d 'Take what is served although some slots are served by nobody'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l follow -d 'Stay attached after the snapshot and archive every write, so that any moment can be restored'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "list" -d 'List the snapshots, the newest first'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "show" -d 'Show all that is known of one snapshot'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "log" -d 'Show every write to a key that was archived by --follow'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "verify" -d 'Prove that a snapshot is whole and is what was written'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "prune" -d 'Remove the snapshots that no rule keeps, and what was left unfinished'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "copy" -d 'Copy snapshots to another repository, what is missing only'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "diff" -d 'Name the slots, and the keys, in which two snapshots differ'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "export" -d 'Write a snapshot as plain RDB files, one for each shard'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "import" -d 'Take plain RDB files into the repository'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
@@ -393,6 +444,34 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l since -d 'Only what came then or later' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l until -d 'Only what came then or before [default: now]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l server -d 'With --boot: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F

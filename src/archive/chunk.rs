@@ -20,8 +20,8 @@ pub const MOST_RAW: u64 = 256 << 20;
 pub const MOST_ADDED: u64 = 4 << 20;
 
 /// A skippable frame (RFC 8878, 3.1.2).
-const SKIP: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
-const LONGEST_LABEL: usize = 200;
+pub(super) const SKIP: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
+const LONGEST_LABEL: usize = 400;
 /// The label's frame is not longer.
 pub(super) const LONGEST_HEAD: u64 = 8 + LONGEST_LABEL as u64;
 
@@ -163,7 +163,17 @@ pub fn pack(
     level: i32,
     keys: Option<&Keys>,
 ) -> Result<(Vec<u8>, Sizes), ChunkError> {
-    let name = identity.name();
+    pack_as(&identity.name(), raw, level, keys)
+}
+
+/// The same of an object that belongs to no snapshot, under its name.
+pub fn pack_as(
+    name: &str,
+    raw: &[u8],
+    level: i32,
+    keys: Option<&Keys>,
+) -> Result<(Vec<u8>, Sizes), ChunkError> {
+    let name = name.to_owned();
     let raw_bytes = raw.len() as u64;
     if raw_bytes > MOST_RAW {
         return Err(ChunkError::TooLarge { name, raw_bytes });
@@ -172,7 +182,7 @@ pub fn pack(
         name: name.clone(),
         why,
     };
-    let label = label(identity, keys.is_some());
+    let label = label(&name, keys.is_some());
     let front = if keys.is_some() { &[][..] } else { &label };
     let packed = compress(front, raw, level).map_err(|why| not_packed(why.to_string()))?;
     let stored = match keys {
@@ -222,7 +232,18 @@ pub fn unpack_unlisted(
     most_raw: u64,
     keys: Option<&Keys>,
 ) -> Result<Vec<u8>, ChunkError> {
-    let name = || identity.name();
+    unpack_as(&identity.name(), stored, most_raw, keys)
+}
+
+/// The same of an object that belongs to no snapshot, under its name.
+pub fn unpack_as(
+    name: &str,
+    stored: &[u8],
+    most_raw: u64,
+    keys: Option<&Keys>,
+) -> Result<Vec<u8>, ChunkError> {
+    let own = name;
+    let name = || own.to_owned();
     let Some((label, body, is_sealed)) = split(stored) else {
         return Err(ChunkError::Damaged { name: name() });
     };
@@ -230,8 +251,8 @@ pub fn unpack_unlisted(
         let name = name();
         return Err(ChunkError::Unlike { name, is_sealed });
     }
-    if label != self::label(identity, is_sealed) {
-        return Err(swapped(identity, label));
+    if label != self::label(own, is_sealed) {
+        return Err(swapped(own, label));
     }
     let opened;
     let packed = match keys {
@@ -254,9 +275,9 @@ pub fn prove_stored(identity: &Identity, stored: &[u8], sizes: &Sizes) -> Result
     let name = identity.name();
     let (expected, found) = (sizes.stored_bytes, stored.len() as u64);
     if let Some((label, _, is_sealed)) = split(stored)
-        && label != self::label(identity, is_sealed)
+        && label != self::label(&name, is_sealed)
     {
-        return Err(swapped(identity, label));
+        return Err(swapped(&name, label));
     }
     if found < expected {
         return Err(ChunkError::Truncated {
@@ -281,7 +302,8 @@ pub fn prove_stored(identity: &Identity, stored: &[u8], sizes: &Sizes) -> Result
 /// The fault of an object whose first bytes say that it is another one.
 pub(super) fn other_than(identity: &Identity, head: &[u8]) -> Option<ChunkError> {
     let (label, _, is_sealed) = split(head)?;
-    (label != self::label(identity, is_sealed)).then(|| swapped(identity, label))
+    let name = identity.name();
+    (label != self::label(&name, is_sealed)).then(|| swapped(&name, label))
 }
 
 /// SHA-256, hexadecimal.
@@ -289,7 +311,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(&Sha256::digest(bytes))
 }
 
-fn swapped(identity: &Identity, label: &[u8]) -> ChunkError {
+fn swapped(name: &str, label: &[u8]) -> ChunkError {
     let text = String::from_utf8_lossy(&label[8..]);
     let found = text
         .split(' ')
@@ -297,16 +319,16 @@ fn swapped(identity: &Identity, label: &[u8]) -> ChunkError {
         .unwrap_or("something else")
         .to_owned();
     ChunkError::Swapped {
-        name: identity.name(),
+        name: name.to_owned(),
         found,
     }
 }
 
 /// `goodcache-object/1 sealed data/<snapshot>/03/base-000017 1f2e3d4c` in a frame that zstd skips. The
 /// last word is the beginning of the SHA-256 of the others, so that a flipped bit is not taken for a swap.
-fn label(identity: &Identity, is_sealed: bool) -> Vec<u8> {
+fn label(name: &str, is_sealed: bool) -> Vec<u8> {
     let mode = if is_sealed { "sealed" } else { "plain" };
-    let mut text = format!("goodcache-object/1 {mode} {}", identity.name());
+    let mut text = format!("goodcache-object/1 {mode} {name}");
     let check = sha256(text.as_bytes());
     text.push(' ');
     text.push_str(&check[..8]);

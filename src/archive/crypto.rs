@@ -121,6 +121,7 @@ pub fn random<const N: usize>() -> Result<[u8; N], CryptoError> {
 pub struct Keys {
     objects: SecretBox<[u8; KEY]>,
     manifests: hmac::Key,
+    log: hmac::Key,
 }
 
 impl fmt::Debug for Keys {
@@ -187,9 +188,11 @@ impl Keys {
         let root = hmac::Key::new(hmac::HMAC_SHA256, data.expose_secret());
         let objects = hmac::sign(&root, b"goodcache 1 objects");
         let manifests = hmac::sign(&root, b"goodcache 1 manifests");
+        let log = hmac::sign(&root, b"goodcache 1 log");
         Keys {
             objects: SecretBox::new(Box::new(first::<KEY>(objects.as_ref()))),
             manifests: hmac::Key::new(hmac::HMAC_SHA256, manifests.as_ref()),
+            log: hmac::Key::new(hmac::HMAC_SHA256, log.as_ref()),
         }
     }
 
@@ -249,6 +252,19 @@ impl Keys {
     pub fn is_signature(&self, body: &[u8], signature: &str) -> bool {
         hex::decode::<KEY>(signature)
             .is_some_and(|tag| hmac::verify(&self.manifests, body, &tag).is_ok())
+    }
+}
+
+impl Keys {
+    /// The signature of an object of a time line, which no manifest lists.
+    pub fn sign_log(&self, stored: &[u8]) -> String {
+        hex::encode(hmac::sign(&self.log, stored).as_ref())
+    }
+
+    /// Whether it is theirs; compared in constant time.
+    pub fn is_log_signature(&self, stored: &[u8], signature: &str) -> bool {
+        hex::decode::<KEY>(signature)
+            .is_some_and(|tag| hmac::verify(&self.log, stored, &tag).is_ok())
     }
 }
 

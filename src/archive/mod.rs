@@ -9,6 +9,7 @@ mod envelope;
 mod error;
 mod hex;
 mod id;
+mod log;
 mod manifest;
 mod repository;
 pub mod retention;
@@ -18,6 +19,8 @@ mod sweep;
 mod verify;
 mod writer;
 
+#[cfg(test)]
+mod log_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -29,6 +32,11 @@ pub use crypto::{Cost, CryptoError, Protection};
 pub use envelope::ManifestError;
 pub use error::ArchiveError;
 pub use id::{Identity, Kind, ParseIdError, SnapshotId};
+pub use log::{
+    Anchor, Anchored, CopiedLog, End, EventKind, EventName, Joined, LineId, Listed, LogName,
+    Logged, MOST_SEGMENT, Moment, NoMoment, Owner, Owners, Replay, Segment, SegmentHead,
+    SegmentName, Start, Strand, TimeLine, Write, cluster_of, encode_segment, folder_of,
+};
 pub use manifest::{
     Chunk, Consistency, FORMAT, Manifest, More, Part, Server, Shard, ShardNode, Span,
 };

@@ -118,9 +118,19 @@ impl Repository {
 
     /// Throws away what was written of a snapshot that has no manifest. The mark stays for whatever is
     /// being written at this moment: the next sweep takes both.
+    ///
+    /// A writer that was dropped in its last step may have finished: then the snapshot stays. When its
+    /// manifest comes only while the objects go, it goes with them.
     pub async fn discard(&self, id: &SnapshotId) -> Result<(), ArchiveError> {
         self.give_up(id).await?;
-        self.clear_but_mark(id).await
+        let manifest = self.manifest_name(id);
+        match self.store.head(&manifest).await {
+            Ok(_) => return Ok(self.store.delete(&dead_name(id)).await?),
+            Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.clear_but_mark(id).await?;
+        Ok(self.store.delete(&manifest).await?)
     }
 
     async fn mark(&self, id: &SnapshotId) -> Result<(), ArchiveError> {

@@ -32,6 +32,49 @@ pub fn span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A moment: a time, or how long ago it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Ms since the epoch.
+    At(u64),
+    /// So long before now.
+    Ago(Duration),
+}
+
+impl When {
+    /// The moment, ms since the epoch.
+    pub fn before(self, now_ms: u64) -> u64 {
+        match self {
+            When::At(at_ms) => at_ms,
+            When::Ago(time) => {
+                let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                now_ms.saturating_sub(ms)
+            }
+        }
+    }
+}
+
+/// `2026-11-24T12:03:07Z` (UTC; the Z and a fraction may be there or not), or `2h` for how long ago.
+pub fn moment(text: &str) -> Result<When, String> {
+    let trimmed = text.trim();
+    if let Ok(time) = humantime::parse_rfc3339_weak(trimmed) {
+        let since = time.duration_since(std::time::UNIX_EPOCH);
+        let ms = since
+            .ok()
+            .and_then(|since| u64::try_from(since.as_millis()).ok());
+        return ms
+            .map(When::At)
+            .ok_or_else(|| format!("'{trimmed}' lies before 1970"));
+    }
+    humantime::parse_duration(trimmed)
+        .map(When::Ago)
+        .map_err(|_| {
+            format!(
+                "'{trimmed}' is no moment (write 2026-11-24T12:03:07Z, or 2h for two hours ago)"
+            )
+        })
+}
+
 /// A bare number of seconds, as deployments write `REDIS_CLUSTER_SLOTS_REFRESH_INTERVAL`.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     text.trim()
@@ -140,6 +183,26 @@ pub fn choice<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_times_or_lie_so_long_ago() {
+        for (text, at_ms) in [
+            ("2026-11-24T16:37:54.123Z", 1_795_538_274_123),
+            ("2026-11-24 16:37:54", 1_795_538_274_000),
+            ("90s", 1_795_538_210_000),
+            ("1d", 1_795_451_900_000),
+        ] {
+            let now_ms = 1_795_538_300_000;
+            assert_eq!(
+                moment(text).map(|when| when.before(now_ms)),
+                Ok(at_ms),
+                "{text}"
+            );
+        }
+        for text in ["", "yesterday", "12", "2026-13-01T00:00:00Z"] {
+            assert!(moment(text).unwrap_err().contains("no moment"), "{text}");
+        }
+    }
 
     #[test]
     fn durations_need_a_unit() {

@@ -173,6 +173,18 @@ impl Log {
         replid: &str,
         offset: u64,
     ) -> Result<Resumed, NodeError> {
+        Log::resume_from(access, addr, replid, offset, offset).await
+    }
+
+    /// The same of a log of which only what comes up to `safe` may be acknowledged yet: the stream does
+    /// not begin before something is.
+    pub async fn resume_from(
+        access: &Access,
+        addr: &NodeAddr,
+        replid: &str,
+        offset: u64,
+        safe: u64,
+    ) -> Result<Resumed, NodeError> {
         let mut link = Link::open(access, addr).await?;
         link.introduce(false).await?;
         let next = (offset + 1).to_string();
@@ -187,7 +199,7 @@ impl Log {
                     offset,
                     heard: Instant::now(),
                 };
-                log.acknowledge(offset).await?;
+                log.acknowledge(safe).await?;
                 Ok(Resumed::Log(log))
             }
             Some("FULLRESYNC") => Ok(Resumed::Gap),

@@ -4,6 +4,7 @@
 mod cut;
 mod every;
 mod faults;
+mod follow;
 mod killed;
 mod load;
 mod matrix;

@@ -599,7 +599,7 @@ fn completions_and_man_pages_are_written_and_the_kept_ones_are_not_stale() {
         .expect(0)
         .stdout;
     // The subcommands of backup have theirs as well.
-    assert_eq!(told.lines().count(), 1 + COMMANDS.len() + 8, "{told}");
+    assert_eq!(told.lines().count(), 1 + COMMANDS.len() + 9, "{told}");
     for command in COMMANDS {
         let page =
             fs::read_to_string(home.path().join(format!("m/goodcache-{command}.1"))).unwrap();

@@ -91,7 +91,7 @@ fn a_forged_object_with_fitting_hashes_does_not_open_a_sealed_repository() {
 
     // Sealed by us, as another piece, with the label written over.
     let (other, _) = pack(&piece(1), &raw(), 1, Some(&ours)).unwrap();
-    let label = label(&piece(0), true);
+    let label = label(&piece(0).name(), true);
     let moved = [label.as_slice(), &other[label.len()..]].concat();
     let sizes = Sizes {
         stored_bytes: moved.len() as u64,

@@ -26,9 +26,10 @@ pub(super) async fn run(keeping: &Keeping, args: &CopyTo) -> Result<Exit, Failur
     if let Err(error) = result {
         let mut failure = open::failure(error);
         let done = human::counted(report.snapshots.len(), "snapshot");
+        let what = ids.get(report.snapshots.len());
+        let what = what.map_or("the time lines".to_owned(), ToString::to_string);
         failure.error = failure.error.context(format!(
-            "could not copy {} to {} ({done} done)",
-            ids[report.snapshots.len()],
+            "could not copy {what} to {} ({done} done)",
             to.place()
         ));
         if !report.snapshots.is_empty() && failure.exit != Exit::Bad {

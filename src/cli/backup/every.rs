@@ -37,10 +37,11 @@ impl Every {
         match (take.every, keep) {
             (Some(interval), keep) => Ok(Some(Every { interval, keep })),
             (None, None) => Ok(None),
+            (None, Some(_)) if take.follow => Ok(None),
             (None, Some(_)) => Err(Failure::usage(
                 "what to keep means nothing for a single snapshot",
             )
-            .next("go on taking them: --every 24h")
+            .next("go on taking them: --every 24h, or --follow")
             .next("or remove what no rule keeps: goodcache backup prune --help")),
         }
     }
@@ -57,7 +58,8 @@ pub(super) async fn run(
         let (began, began_ms) = (Instant::now(), now_ms());
         match taking.once(&mut ways, signals).await {
             Ok(Round::Taken(repository)) => {
-                let retained = signals.until(retain(taking, every, &repository)).await;
+                let retained = retain(taking, every.keep.as_ref(), &repository);
+                let retained = signals.until(retained).await;
                 if let Ended::Stopped(number) = retained {
                     return Ok(stopped(number));
                 }
@@ -80,13 +82,18 @@ pub(super) async fn run(
     }
 }
 
-async fn retain(taking: &Taking<'_>, every: &Every, repository: &Repository) {
-    let Some(policy) = &every.keep else { return };
+/// Removes what no rule keeps, and says so.
+pub(super) async fn retain(taking: &Taking<'_>, keep: Option<&Policy>, repository: &Repository) {
+    let Some(policy) = keep else { return };
     match prune(taking, policy, repository).await {
         Ok(pruned) if pruned == Pruned::default() => {}
         Ok(pruned) => taking.screen.say(&format!(
-            "removed {} that no rule keeps, {} freed",
+            "removed {} that no rule keeps{}, {} freed",
             counted(pruned.removed.len(), "snapshot"),
+            match pruned.line_objects as usize {
+                0 => String::new(),
+                objects => format!(" and {} of time lines", counted(objects, "object")),
+            },
             bytes(pruned.bytes)
         )),
         Err(failure) => {

@@ -1,5 +1,5 @@
-//! `goodcache backup`: a file for each subcommand, one (`take`) for taking a snapshot, and one (`every`)
-//! for going on taking them.
+//! `goodcache backup`: a file for each subcommand, one (`take`) for taking a snapshot, one (`every`)
+//! for going on taking them, and one (`follow`) for archiving what is written in between.
 //!
 //! All but `take` and `diff live` talk to a repository only: which cluster is meant need not be known here, nor exist
 //! any more.
@@ -8,8 +8,10 @@ mod copy;
 mod diff;
 mod every;
 mod export;
+mod follow;
 mod import;
 mod list;
+mod log;
 pub(super) mod open;
 mod prune;
 mod show;
@@ -52,6 +54,7 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
 async fn keep(shared: &Shared, keeping: &Keeping, action: &Action) -> Result<Exit, Failure> {
     match action {
         Action::List(_) => list::run(keeping).await,
+        Action::Log(log) => log::run(keeping, log).await,
         Action::Show(show) => show::run(keeping, show).await,
         Action::Verify(verify) => verify::run(keeping, verify).await,
         Action::Prune(prune) => prune::run(keeping, prune).await,
@@ -174,6 +177,7 @@ impl Action {
     fn name(&self) -> &'static str {
         match self {
             Action::List(_) => "list",
+            Action::Log(_) => "log",
             Action::Show(_) => "show",
             Action::Verify(_) => "verify",
             Action::Prune(_) => "prune",

@@ -74,8 +74,12 @@ fn consent(keeping: &Keeping, args: &Prune, plan: &PrunePlan) -> Result<Consent,
         return Ok(Consent::by_flag());
     }
     keeping.screen.talk(&backup::plan(plan));
+    let logs = match plan.line_objects() as usize {
+        0 => String::new(),
+        objects => format!(" and {} of time lines", human::counted(objects, "object")),
+    };
     let question = format!(
-        "remove {} and {} for good?",
+        "remove {} and {}{logs} for good?",
         human::counted(plan.going().count(), "snapshot"),
         human::counted(plan.sweeping().count(), "unfinished backup"),
     );
@@ -109,7 +113,7 @@ async fn away(
         return Ok(pruned);
     };
     let mut failure = failure(error);
-    if !(pruned.removed.is_empty() && pruned.swept.is_empty()) {
+    if pruned != Pruned::default() {
         failure.exit = Exit::HalfWay;
         failure.error = failure.error.context(format!(
             "stopped after {} had been removed",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::every::{self, Every};
+use super::follow::{self, Follow};
 use super::open::{failure, open_or_make};
 use super::{refuse_mistyped, this_run};
 use crate::archive::{Access as ArchiveAccess, Repository};
@@ -33,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// Runs it.
 pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
-    let every = Every::of(&args.take)?;
+    let (every, follow) = (Every::of(&args.take)?, Follow::of(&args.take)?);
     let target = Target {
         words: args.take.targets.clone(),
         ..Target::default()
@@ -58,9 +59,10 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
     // It stops by itself, for it has something to put back first.
     block_on(async {
         let mut signals = Signals::listen().context("cannot wait for signals")?;
-        match every {
-            Some(every) => every::run(&taking, &every, &mut signals).await,
-            None => taking.alone(&mut signals).await,
+        match (every, follow) {
+            (Some(every), _) => every::run(&taking, &every, &mut signals).await,
+            (None, Some(follow)) => follow::run(&taking, &follow, &mut signals).await,
+            (None, None) => taking.alone(&mut signals).await,
         }
     })
 }
@@ -87,7 +89,7 @@ pub(super) struct Ways {
 pub(super) struct Taking<'a> {
     layers: &'a Layers,
     pub(super) settings: &'a Settings,
-    repository: &'a RepositorySettings,
+    pub(super) repository: &'a RepositorySettings,
     also: Vec<ArchiveAccess>,
     take: &'a Take,
     pub(super) screen: &'a Screen,
@@ -151,7 +153,7 @@ impl Taking<'_> {
         }
     }
 
-    async fn prepare(&self, ways: &mut Ways) -> Result<Place, Failure> {
+    pub(super) async fn prepare(&self, ways: &mut Ways) -> Result<Place, Failure> {
         let ground = ground(self.settings, &mut ways.cluster, self.screen).await?;
         let changed = self.changed();
         if changed.is_changed() {
@@ -231,10 +233,11 @@ impl Taking<'_> {
             under_way: UnderWay::default(),
             events: crate::model::Events::ignored(),
             watch: Arc::new(|_: &Arc<Gauges>| {}),
+            begun: None,
         }
     }
 
-    fn options(&self) -> Options {
+    pub(super) fn options(&self) -> Options {
         let take = self.take;
         let pause = take.max_stall.unwrap_or(PAUSE);
         Options {
@@ -267,7 +270,12 @@ impl Taking<'_> {
         }
     }
 
-    async fn taken(&self, place: &Place, ways: &mut Ways, taken: &Taken) -> Result<(), Failure> {
+    pub(super) async fn taken(
+        &self,
+        place: &Place,
+        ways: &mut Ways,
+        taken: &Taken,
+    ) -> Result<(), Failure> {
         let (doc, report) = (
             backup::taken(taken, place.repository.place()),
             backup::taken_report(taken),
@@ -365,7 +373,7 @@ pub(in crate::cli) fn name_of(settings: &Settings) -> String {
     }
 }
 
-fn told(trouble: Trouble) -> Failure {
+pub(super) fn told(trouble: Trouble) -> Failure {
     let hint = trouble.hint();
     match trouble {
         Trouble::Archive(error) => {

@@ -20,6 +20,7 @@ Examples:
   goodcache backup verify latest --read-data
   goodcache backup prune --keep-last 3 --keep-daily 7 --keep-weekly 4
   goodcache backup shop --every 24h --keep-daily 7 --keep-weekly 4
+  goodcache backup shop --follow --keep-within 48h
 
 A repository is a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix. Its
 credentials come from the usual variables (AWS_*, GOOGLE_*, AZURE_*). With a passphrase all that is
@@ -50,6 +51,14 @@ once, where that one took longer), and is answered for itself. One that fails is
 the next comes at its time. With --keep-... the snapshots of this cluster that no rule keeps are
 removed after each success, without a question: giving these rules is the consent.
 
+With --follow it stays attached after the snapshot and archives what every shard writes, stamped by
+this machine's clock and stored every 10 seconds or 8 MiB, so that the cluster can be restored as it was
+at any moment. It goes on through lost links and failovers, and where an earlier run stopped. Where it
+cannot (a shard's backlog no longer reaches back, slots went to a new node), it says so and begins
+again with a snapshot: what lies between is a gap. What it acknowledges is stored, so WAIT counts it
+as a replica only for writes that can be restored. Snapshots are taken meanwhile, --base-every 24h.
+With --keep-... the writes older than the oldest snapshot that stays are removed with the others.
+
 Exit codes:
   0  done, and good
   1  no snapshot was taken
@@ -58,7 +67,7 @@ Exit codes:
   4  could not look: no repository, wrong passphrase, unreachable
   5  refused, nothing was changed
   6  stopped half-way, something was changed
-  130  interrupted (143 by SIGTERM), as --every is in the end";
+  130  interrupted (143 by SIGTERM), as --every and --follow are in the end";
 
 /// The formats that backup and its subcommands can write.
 pub const FORMATS: &[&str] = &["table", "markdown", "json"];
@@ -138,7 +147,13 @@ pub struct Take {
     /// Go on taking snapshots, each so long after the last began, such as 24h
     #[arg(long, value_name = "TIME", value_parser = values::span)]
     pub every: Option<Duration>,
-    /// What stays after each, with `every`.
+    /// Stay attached after the snapshot and archive every write, so that any moment can be restored
+    #[arg(long, conflicts_with_all = ["every", "also"])]
+    pub follow: bool,
+    /// With --follow: how long after one snapshot the next begins [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = values::span, requires = "follow")]
+    pub base_every: Option<Duration>,
+    /// What stays after each, with `every` and with `follow`.
     #[command(flatten)]
     pub keep: Keep,
 }
@@ -193,6 +208,8 @@ pub enum Action {
     List(List),
     /// Show all that is known of one snapshot
     Show(Show),
+    /// Show every write to a key that was archived by --follow
+    Log(Log),
     /// Prove that a snapshot is whole and is what was written
     Verify(Verify),
     /// Remove the snapshots that no rule keeps, and what was left unfinished
@@ -208,8 +225,8 @@ pub enum Action {
 }
 
 /// The subcommands' names, for those who mistype them.
-pub const ACTIONS: [&str; 8] = [
-    "list", "show", "verify", "prune", "copy", "diff", "export", "import",
+pub const ACTIONS: [&str; 9] = [
+    "list", "show", "log", "verify", "prune", "copy", "diff", "export", "import",
 ];
 
 const LIST_AFTER: &str = "\
@@ -223,6 +240,9 @@ CUT tells what holds between the shards:
   clock    all were cut at one time of the clock of the machine that took it
   scan     keys were read one after the other: not a snapshot
 
+Below the snapshots stand the time lines that backup --follow keeps: the cluster can be restored as it
+was at any moment from FROM until UNTIL. What lies between two of them is a gap.
+
 Exit codes:
   0  listed
   2  the command line, a variable or a settings file makes no sense
@@ -235,6 +255,38 @@ Exit codes:
 pub struct List {
     /// Only those of this cluster
     pub name: Option<String>,
+}
+
+const LOG_AFTER: &str = "\
+Examples:
+  goodcache backup log session:42
+  goodcache backup log session:42 --cluster shop --since 2h
+  goodcache backup log cart:7 --since 2026-11-24T12:00:00Z --until 2026-11-24T12:05:00Z -o json
+
+A moment is written as 2026-11-24T12:03:07Z (always UTC; a fraction may follow), or as how long ago
+it was: 90s, 2h, 3d. All that the time lines hold of that time is read. FLUSHALL and what
+else may change every key is shown too. Times are those at which the follower received a command, values
+are shortened, and of more than 10,000 writes the last are shown.
+
+Exit codes:
+  0  shown, be it that there was none
+  2  the command line, a variable or a settings file makes no sense
+  3  a segment is not what was sealed
+  4  could not look: no repository, wrong passphrase, unreachable";
+
+/// `backup log`.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(after_long_help = LOG_AFTER)]
+pub struct Log {
+    /// The key
+    #[arg(value_name = "KEY")]
+    pub of: String,
+    /// Only what came then or later
+    #[arg(long, value_name = "TIME", value_parser = values::moment)]
+    pub since: Option<values::When>,
+    /// Only what came then or before [default: now]
+    #[arg(long, value_name = "TIME", value_parser = values::moment)]
+    pub until: Option<values::When>,
 }
 
 const SHOW_AFTER: &str = "\
@@ -266,10 +318,12 @@ Examples:
 
 What is proven:
   always       the manifest is what was written (and signed, where there is a passphrase); each
-               object that it lists is there with its size; the pieces of each log join
+               object that it lists is there with its size; the pieces of each log join, and so
+               do those of the time line on which it lies
   --read-data  also every byte against its SHA-256, every entry of every shard walked and counted,
                the server's own checksum at its end, each slot's digest computed anew, where the
-               table of slots says that it lies, and which slots the logs change
+               table of slots says that it lies, and which slots the logs change; and every
+               segment of its time line from it on
   --boot       also that a real server loads it: each shard in turn, on loopback, as nobody's
                replica, so that nothing expires; its log is played and each slot compared. How long
                loading took is told. It needs the memory and the disk (below TMPDIR) of the largest
@@ -308,7 +362,8 @@ Examples:
 A snapshot stays when one rule keeps it. A rule by day keeps the latest of each of the last so many
 days (UTC) that have one; by week and by month alike. Snapshots of different clusters do not count
 against each other. The latest that can be restored is never removed, whatever the rules say. What
-unfinished backups left behind is removed as well, once nothing was added to it for --grace.
+unfinished backups left behind is removed as well, once nothing was added to it for --grace. What
+--follow archived goes up to the oldest snapshot that stays: what came after it is never removed.
 
 Exit codes:
   0  removed (or there was nothing to remove)
@@ -363,7 +418,7 @@ Examples:
   goodcache backup copy --all --to /mnt/second --to-passphrase-file second.txt
   goodcache backup copy 20261124T163114 --to gs://backups/shop -o json
 
-Only what is missing there goes over, and nothing that was not proven on the way. A repository is
+The time lines on which they lie go with them. Only what is missing there goes over, and nothing that was not proven on the way. A repository is
 made where there is none. Both have one passphrase, unless --to-passphrase-file or
 GOODCACHE_TO_PASSPHRASE_FILE names another. Both take the same variables (AWS_*, GOOGLE_*, AZURE_*);
 where that repository needs its own they stand behind GOODCACHE_TO_: GOODCACHE_TO_AWS_REGION.

@@ -231,6 +231,7 @@ impl Attempt<'_> {
             rate: Rate::new(self.options.rate),
             gauges,
             now_ms: self.options.now_ms,
+            told: self.place.begun.clone(),
         })
     }
 

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::gauge::Gauges;
 use super::look::Ground;
-use super::sources::From;
+use super::sources::{From, Source};
 use crate::archive::{Manifest, Repository, Run, SnapshotId};
 use crate::cluster::{Access, Momentary};
 use crate::model::Events;
@@ -95,6 +95,28 @@ pub struct Place {
     pub events: Events,
     /// Where it is shown how far it is.
     pub watch: Watching,
+    /// Who hears of each base that begins, as long as it can still be gone on with.
+    pub begun: Option<BaseWatch>,
+}
+
+/// Hears of bases that begin.
+pub type BaseWatch = Arc<dyn Fn(Beginning) + Send + Sync>;
+
+/// A shard's base has begun.
+#[derive(Debug, Clone)]
+pub struct Beginning {
+    /// Of which snapshot: another try has another name.
+    pub snapshot: SnapshotId,
+    /// Which shard, from 0.
+    pub shard: usize,
+    /// How many there are.
+    pub shards: usize,
+    /// Where it is read.
+    pub source: Source,
+    /// The history that it belongs to.
+    pub replid: String,
+    /// The offset at which its log goes on.
+    pub offset: u64,
 }
 
 /// What is under way and outlives a capture that is dropped. Clones share it.

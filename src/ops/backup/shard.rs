@@ -12,7 +12,7 @@ use tokio::time::{Instant, interval, timeout_at};
 use super::base::{Contents, Cutter, PieceSize};
 use super::gauge::{Gauge, Gauges, Stage};
 use super::log::{LogCutter, Marked};
-use super::order::Wire;
+use super::order::{BaseWatch, Beginning, Wire};
 use super::puts::Puts;
 use super::rate::Rate;
 use super::sources::Source;
@@ -44,6 +44,8 @@ pub(super) struct Shared {
     pub rate: Rate,
     pub gauges: Arc<Gauges>,
     pub now_ms: fn() -> u64,
+    /// Who else hears of each base that begins.
+    pub told: Option<BaseWatch>,
 }
 
 /// Where the capture as a whole is.
@@ -123,6 +125,16 @@ impl Reading {
             self.shared.settings.put_back_on(access, addr),
         );
         let log = log.0?;
+        if let Some(tell) = &self.shared.told {
+            tell(Beginning {
+                snapshot: self.shared.writer.id().clone(),
+                shard: self.shard,
+                shards: self.shared.gauges.shards.len(),
+                source: self.source.clone(),
+                replid: replid.clone(),
+                offset: base_offset,
+            });
+        }
         let told = Begun {
             shard: self.shard,
             replid: replid.clone(),

@@ -22,6 +22,15 @@ pub fn copy(report: &CopyReport) -> Doc {
         ]);
     }
     doc.push(Block::Table(table));
+    for line in &report.lines {
+        doc.paragraph(format!(
+            "and its time line {}: {} copied, {}, {} there already",
+            line.run,
+            human::counted(line.objects as usize, "object"),
+            human::bytes(line.bytes),
+            human::count(line.already)
+        ));
+    }
     let (are, bytes) = match report.snapshots.len() {
         1 => ("is", report.snapshots[0].bytes),
         _ => ("are", report.snapshots.iter().map(|row| row.bytes).sum()),

@@ -1,7 +1,7 @@
 //! The snapshots of a repository as a table, the newest first.
 
 use super::cut;
-use crate::ops::backup::keep::{Listing, Snapshot, Unfinished, Unreadable};
+use crate::ops::backup::keep::{Line, Listing, Snapshot, Unfinished, Unreadable};
 use crate::render::doc::{Block, Cell, Column, Doc, Entry, Table, Tone};
 use crate::render::human;
 
@@ -10,6 +10,15 @@ pub fn list(listing: &Listing) -> Doc {
     let mut doc = Doc::new();
     doc.push(Block::Findings(unreadable(&listing.unreadable)));
     doc.push(Block::Table(table(&listing.snapshots)));
+    if !listing.lines.is_empty() {
+        doc.title("Any moment of these can be restored");
+        doc.push(Block::Table(lines(&listing.lines)));
+        for line in &listing.lines {
+            if let Some(why) = &line.ended {
+                doc.faint(format!("{} ended: {why}", line.run));
+            }
+        }
+    }
     if listing.snapshots.is_empty() && listing.unreadable.is_empty() {
         doc.paragraph(format!("no snapshots in {}", listing.repository));
     }
@@ -45,6 +54,43 @@ fn table(snapshots: &[Snapshot]) -> Table {
             Cell::plain(human::bytes(snapshot.bytes_stored)),
             cut,
         ]);
+    }
+    table
+}
+
+/// A row for each stretch of time; a line without any is shown with what it lacks.
+fn lines(lines: &[Line]) -> Table {
+    let mut table = Table::new([
+        Column::left("FROM", 0),
+        Column::left("UNTIL", 0),
+        Column::left("CLUSTER", 1),
+        Column::right("SHARDS", 4),
+        Column::right("SNAPSHOTS", 3),
+        Column::right("SEGMENTS", 5),
+        Column::right("STORED", 2),
+    ]);
+    for line in lines {
+        let mut row = |from: Cell, until: Cell| {
+            table.row([
+                from,
+                until,
+                Cell::plain(&line.cluster),
+                Cell::plain(line.shards),
+                Cell::plain(line.snapshots),
+                Cell::plain(human::count(line.segments)),
+                Cell::plain(human::bytes(line.bytes_stored)),
+            ]);
+        };
+        if line.ranges.is_empty() {
+            row(
+                Cell::new("no snapshot lies on it", Tone::Warn),
+                Cell::none(),
+            );
+        }
+        for range in line.ranges.iter().rev() {
+            let at = |ms| Cell::plain(human::timestamp(ms));
+            row(at(range.from_ms), at(range.until_ms));
+        }
     }
     table
 }

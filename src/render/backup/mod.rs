@@ -3,6 +3,7 @@
 mod copy;
 mod diff;
 mod export;
+mod history;
 mod import;
 mod list;
 mod prune;
@@ -15,6 +16,7 @@ mod verify;
 pub use copy::copy;
 pub use diff::diff;
 pub use export::export;
+pub use history::history;
 pub use import::import;
 pub use list::{list, unfinished};
 pub use prune::{plan, pruned};

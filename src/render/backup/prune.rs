@@ -23,6 +23,23 @@ pub fn plan(plan: &PrunePlan) -> Doc {
             })
             .collect(),
     ));
+    doc.push(Block::Lines(
+        plan.lines
+            .iter()
+            .map(|line| {
+                let what = match line.is_whole {
+                    true => "all",
+                    false => "what no snapshot that stays has a use for",
+                };
+                let (objects, size) = (line.objects as usize, human::bytes(line.bytes));
+                let objects = human::counted(objects, "object");
+                let run = &line.run;
+                Cell::plain(format!(
+                    "remove of the time line {run} {what}: {objects}, {size}"
+                ))
+            })
+            .collect(),
+    ));
     let going = plan.going().count();
     let bytes: u64 = plan.going().map(|snapshot| snapshot.bytes_stored).sum();
     doc.paragraph(match going {
@@ -67,13 +84,17 @@ pub fn pruned(plan_made: &PrunePlan, pruned: &Pruned) -> Doc {
     let mut doc = plan(plan_made);
     // In the place of what was to be.
     doc.blocks.pop();
+    let logs = match pruned.line_objects as usize {
+        0 => String::new(),
+        objects => format!(" and {} of time lines", human::counted(objects, "object")),
+    };
     let mut told = format!(
-        "removed {} and {}: {}",
+        "removed {} and {}{logs}: {}",
         human::counted(pruned.removed.len(), "snapshot"),
         human::counted(pruned.swept.len(), "unfinished backup"),
         human::bytes(pruned.bytes)
     );
-    if pruned.removed.is_empty() && pruned.swept.is_empty() {
+    if *pruned == Pruned::default() {
         told = "nothing was removed".to_owned();
     }
     doc.paragraph(told);

@@ -9,9 +9,10 @@ use crate::archive::{
 };
 use crate::model::{Role, Slot, SlotSet};
 use crate::ops::backup::keep::{
-    After, CopiedSnapshot, CopyReport, DiffReport, ExportReport, Exported, ImportReport, Imported,
-    KeyChange, KeyDiff, Listing, LiveSide, PrunePlan, PruneRow, Pruned, ShardProof, Shown,
-    ShownShard, SlotDiff, Snapshot, Unfinished, Unreadable, Verification, VerifyFault,
+    After, CopiedLine, CopiedSnapshot, CopyReport, DiffReport, ExportReport, Exported, History,
+    ImportReport, Imported, KeyChange, KeyDiff, KeyWrite, Line, LinePlan, LineProof, Listing,
+    LiveSide, PrunePlan, PruneRow, Pruned, Range, ShardProof, Shown, ShownShard, SlotDiff,
+    Snapshot, Unfinished, Unreadable, Verification, VerifyFault,
 };
 use crate::render::{Doc, Look, json, markdown, terminal};
 
@@ -62,6 +63,31 @@ fn listing() -> Listing {
         snapshots: vec![
             snapshot(0, Consistency::Barrier),
             snapshot(1, Consistency::Scan),
+        ],
+        lines: vec![
+            Line {
+                run: id(1),
+                cluster: "goodbooks".into(),
+                ranges: vec![Range {
+                    from_ms: AT - 86_400_000,
+                    until_ms: AT - 5000,
+                }],
+                snapshots: 2,
+                shards: 3,
+                segments: 25_920,
+                bytes_stored: 99_000_000,
+                ended: None,
+            },
+            Line {
+                run: id(4),
+                cluster: "goodbooks".into(),
+                ranges: Vec::new(),
+                snapshots: 0,
+                shards: 3,
+                segments: 12,
+                bytes_stored: 9000,
+                ended: Some("shard 2: 10.0.0.2:7000 has begun a new history".into()),
+            },
         ],
         unreadable: vec![Unreadable {
             id: id(2),
@@ -214,6 +240,16 @@ fn verification(faults: Vec<VerifyFault>) -> Verification {
                 log_commands: 0,
             },
         ],
+        line: Some(LineProof {
+            run: id(1),
+            range: Range {
+                from_ms: AT,
+                until_ms: AT + 60_000,
+            },
+            segments: 18,
+            bytes_stored: 70_000,
+            commands: Some(1234),
+        }),
         boot: None,
         faults,
         strays: vec!["data/x/00/base-000099".into()],
@@ -282,6 +318,14 @@ fn a_plan_and_what_went() {
             row(9, false, "no rule keeps it"),
         ],
         unreadable: Vec::new(),
+        lines: vec![LinePlan {
+            run: id(9),
+            cluster: "goodbooks".into(),
+            objects: 69_000,
+            bytes: 299_000_000,
+            is_whole: false,
+            names: Vec::new(),
+        }],
         unfinished: vec![left()],
         leftovers: Vec::new(),
     };
@@ -289,9 +333,45 @@ fn a_plan_and_what_went() {
     let gone = Pruned {
         removed: vec![id(9)],
         swept: vec![id(3)],
+        line_objects: 69_000,
         bytes: 161_914_560,
     };
     insta::assert_snapshot!("prune_done", page(&pruned(&made, &gone), 100));
+}
+
+#[test]
+fn what_was_written_to_a_key() {
+    let write = |at_ms, command: &str, words: &[&str], is_named| KeyWrite {
+        at_ms,
+        cluster: "goodbooks".into(),
+        run: id(1),
+        shard: 2,
+        offset: 123_456_789,
+        command: command.into(),
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+        is_named,
+    };
+    let mut found = History {
+        repository: "s3://backups/goodbooks".into(),
+        key: "session:42".into(),
+        since_ms: 0,
+        until_ms: AT,
+        commands: 98_765,
+        writes: vec![
+            write(
+                AT - 9000,
+                "SET",
+                &["session:42", "two words", "PXAT", "1795"],
+                true,
+            ),
+            write(AT - 10, "FLUSHALL", &[], false),
+        ],
+        left_out: 3,
+    };
+    insta::assert_snapshot!("history", page(&history(&found), 100));
+    found.writes.clear();
+    found.left_out = 0;
+    insta::assert_snapshot!("history_of_nothing", page(&history(&found), 100));
 }
 
 #[test]
@@ -306,6 +386,12 @@ fn copies_and_files() {
         from: "/var/backups/goodbooks".into(),
         to: "s3://far/goodbooks".into(),
         snapshots: vec![copied(1, 0, 66), copied(0, 66, 0)],
+        lines: vec![CopiedLine {
+            run: id(1),
+            objects: 120,
+            bytes: 9000,
+            already: 3,
+        }],
     };
     insta::assert_snapshot!("copy", page(&copy(&report), 100));
     let file = |path: &str, is_log| Exported {

@@ -1,6 +1,6 @@
 //! Whether a snapshot is what was written: the verdict, what is wrong, and what was walked over.
 
-use crate::ops::backup::keep::{Verification, VerifyFault};
+use crate::ops::backup::keep::{LineProof, Verification, VerifyFault};
 use crate::ops::backup::{Booted, BootedShard};
 use crate::render::doc::{Block, Cell, Column, Doc, Entry, Table, Tone};
 use crate::render::human;
@@ -26,6 +26,9 @@ pub fn verify(found: &Verification) -> Doc {
     if !found.shards.is_empty() {
         doc.push(Block::Table(shards(found)));
     }
+    if let Some(line) = &found.line {
+        doc.paragraph(line_words(line));
+    }
     if let Some(boot) = &found.boot {
         booted(&mut doc, boot);
     }
@@ -43,6 +46,23 @@ pub fn verify(found: &Verification) -> Doc {
         doc.faint("sizes were compared and no byte was read: --read-data proves what is in it");
     }
     doc
+}
+
+fn line_words(line: &LineProof) -> String {
+    let segments = human::counted(line.segments as usize, "segment");
+    let bytes = human::bytes(line.bytes_stored);
+    let seen = match line.commands {
+        Some(commands) => format!(
+            "{segments} read, {bytes}, {} commands",
+            human::count(commands)
+        ),
+        None => format!("{segments} looked at, {bytes}"),
+    };
+    format!(
+        "its time line goes from {} until {}: {seen}",
+        human::timestamp(line.range.from_ms),
+        human::timestamp(line.range.until_ms)
+    )
 }
 
 fn booted(doc: &mut Doc, boot: &Booted) {

@@ -182,6 +182,7 @@ fn an_s3_bucket_takes_a_snapshot_and_one_that_hangs_is_left() {
         under_way: UnderWay::default(),
         events: Events::ignored(),
         watch: Arc::new(|_: &Arc<goodcache::ops::backup::Gauges>| {}),
+        begun: None,
     };
     let begun = std::time::Instant::now();
     let trouble = std::thread::scope(|scope| {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
+use super::line::{Line, lines};
 use crate::archive::{
     ArchiveError, Consistency, Leftover, Manifest, Protection, Repository, RunState, SnapshotId,
 };
@@ -21,6 +22,8 @@ pub struct Listing {
     pub protection: Protection,
     /// The snapshots, the newest first.
     pub snapshots: Vec<Snapshot>,
+    /// The time lines, the newest first.
+    pub lines: Vec<Line>,
     /// Those whose manifest is not what was written.
     pub unreadable: Vec<Unreadable>,
     /// What backups without an end left behind.
@@ -121,6 +124,7 @@ pub async fn list(
     grace: Duration,
 ) -> Result<Listing, ArchiveError> {
     let (manifests, unreadable) = manifests(repository).await?;
+    let lines = lines(repository, cluster, &manifests).await?;
     let snapshots = manifests
         .iter()
         .filter(|manifest| cluster.is_none_or(|cluster| manifest.cluster == cluster))
@@ -131,6 +135,7 @@ pub async fn list(
         repository: repository.place().to_owned(),
         protection: repository.protection(),
         snapshots,
+        lines,
         unreadable,
         unfinished: leftovers.iter().map(Unfinished::from).collect(),
     })

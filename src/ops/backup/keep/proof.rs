@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::line::LineProof;
 use super::list::Snapshot;
 use crate::archive::{ChunkError, SnapshotId};
 use crate::model::SlotSet;
@@ -24,6 +25,8 @@ pub struct Verification {
     pub bytes_stored: u64,
     /// What was found in each shard; empty unless the data was read.
     pub shards: Vec<ShardProof>,
+    /// The time line on which it lies; `None` when it lies on none.
+    pub line: Option<LineProof>,
     /// What became of it when real servers loaded it; `None` when nobody asked.
     pub boot: Option<Booted>,
     /// What is wrong.

@@ -1,4 +1,5 @@
-//! Which snapshots go and why; then they go, the oldest first, and with them what was left unfinished.
+//! Which snapshots go and why; then they go, the oldest first, and with them what was left unfinished and
+//! what of the time lines lies before the oldest snapshot that stays.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use serde::Serialize;
 use super::list::{Snapshot, Unfinished, Unreadable, manifests};
 use crate::archive::retention::{self, Candidate, EmptyPolicy, Policy};
 use crate::archive::{
-    ArchiveError, ChunkError, Leftover, Manifest, Repository, RunState, SnapshotId,
+    Anchor, ArchiveError, ChunkError, Leftover, LogName, Manifest, Repository, RunState,
+    SnapshotId, TimeLine,
 };
 use crate::model::{Consent, Event, Events};
 
@@ -21,6 +23,8 @@ pub struct PrunePlan {
     pub snapshots: Vec<PruneRow>,
     /// Those whose manifest is not believed: they are left alone.
     pub unreadable: Vec<Unreadable>,
+    /// What goes of the time lines: what no snapshot that stays has a use for.
+    pub lines: Vec<LinePlan>,
     /// What was left unfinished; what may still go on is left alone.
     pub unfinished: Vec<Unfinished>,
     /// The same, as the repository takes them.
@@ -39,6 +43,23 @@ pub struct PruneRow {
     pub reason: String,
 }
 
+/// What goes of a time line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LinePlan {
+    /// Which.
+    pub run: SnapshotId,
+    /// Of which cluster.
+    pub cluster: String,
+    /// Objects that go.
+    pub objects: u64,
+    /// Their bytes as stored.
+    pub bytes: u64,
+    /// Whether that is all of it.
+    pub is_whole: bool,
+    #[serde(skip)]
+    pub(crate) names: Vec<(LogName, u64)>,
+}
+
 /// What went.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Pruned {
@@ -46,6 +67,8 @@ pub struct Pruned {
     pub removed: Vec<SnapshotId>,
     /// Unfinished ones.
     pub swept: Vec<SnapshotId>,
+    /// Objects of time lines.
+    pub line_objects: u64,
     /// Bytes that they took in the store.
     pub bytes: u64,
 }
@@ -75,15 +98,60 @@ pub async fn plan(
         }
     }
     let leftovers = repository.leftovers(now_ms, grace).await?;
-    Ok(
-        rows(policy, &manifests, &broken, now_ms).map(|snapshots| PrunePlan {
-            repository: repository.place().to_owned(),
-            snapshots,
-            unreadable,
-            unfinished: leftovers.iter().map(Unfinished::from).collect(),
-            leftovers,
-        }),
-    )
+    let snapshots = match rows(policy, &manifests, &broken, now_ms) {
+        Ok(snapshots) => snapshots,
+        Err(empty) => return Ok(Err(empty)),
+    };
+    // A snapshot that is not believed may lie on a line, and tells not where.
+    let lines = match unreadable.is_empty() {
+        true => {
+            let lines = repository.time_lines(cluster).await?;
+            line_plans(&lines, &manifests, &snapshots, now_ms, grace)
+        }
+        false => Vec::new(),
+    };
+    Ok(Ok(PrunePlan {
+        repository: repository.place().to_owned(),
+        snapshots,
+        unreadable,
+        lines,
+        unfinished: leftovers.iter().map(Unfinished::from).collect(),
+        leftovers,
+    }))
+}
+
+/// What goes of each line. A line without any snapshot may be one whose first is being taken.
+fn line_plans(
+    lines: &[TimeLine],
+    manifests: &[Manifest],
+    rows: &[PruneRow],
+    now_ms: u64,
+    grace: Duration,
+) -> Vec<LinePlan> {
+    let is_kept = |id: &SnapshotId| rows.iter().any(|row| row.snapshot.id == *id && row.is_kept);
+    let (kept, all): (Vec<Anchor>, Vec<Anchor>) = {
+        let anchors: Vec<Anchor> = manifests.iter().filter_map(Anchor::of).collect();
+        let kept = anchors.iter().filter(|anchor| is_kept(&anchor.id)).cloned();
+        (kept.collect(), anchors)
+    };
+    let may_begin = |line: &TimeLine| {
+        let age = Duration::from_millis(now_ms.saturating_sub(line.last_ms()));
+        age <= grace && line.end().is_none() && line.ranges(&all).is_empty()
+    };
+    let lines = lines.iter().filter(|line| !may_begin(line));
+    lines
+        .filter_map(|line| {
+            let names = line.unused(&kept);
+            (!names.is_empty()).then(|| LinePlan {
+                run: line.id.run.clone(),
+                cluster: line.cluster(),
+                objects: names.len() as u64,
+                bytes: names.iter().map(|(_, bytes)| bytes).sum(),
+                is_whole: names.len() == line.objects.len(),
+                names,
+            })
+        })
+        .collect()
 }
 
 fn rows(
@@ -145,7 +213,12 @@ impl PrunePlan {
 
     /// Whether nothing goes.
     pub fn is_empty(&self) -> bool {
-        self.going().next().is_none() && self.sweeping().next().is_none()
+        self.going().next().is_none() && self.sweeping().next().is_none() && self.lines.is_empty()
+    }
+
+    /// Objects of time lines that go.
+    pub fn line_objects(&self) -> u64 {
+        self.lines.iter().map(|line| line.objects).sum()
     }
 }
 
@@ -180,6 +253,12 @@ async fn remove(
         pruned.removed.push(snapshot.id.clone());
         pruned.bytes += snapshot.bytes_stored;
         events.tell(Event::Progress(pruned.removed.len() as u64, of));
+    }
+    // Only now: a line without its snapshots is of no use, but not the other way round.
+    for (name, bytes) in plan.lines.iter().flat_map(|line| &line.names) {
+        repository.delete_log(name).await?;
+        pruned.line_objects += 1;
+        pruned.bytes += bytes;
     }
     let gone: Vec<Leftover> = plan
         .leftovers

@@ -1,7 +1,8 @@
 //! Proves a snapshot: that it is there whole and, when the data is read (`reading`), that every byte is
 //! the one that was written and that what it all holds is what was counted and digested when it was
-//! taken.
+//! taken. What came after it on its time line is proven with it.
 
+use super::line;
 use super::list::Snapshot;
 use super::proof::{Verification, VerifyFault};
 use super::reading::Reading;
@@ -26,6 +27,7 @@ pub async fn verify(
         objects: 0,
         bytes_stored: 0,
         shards: Vec::new(),
+        line: None,
         boot: None,
         faults: Vec::new(),
         strays: Vec::new(),
@@ -65,6 +67,7 @@ pub async fn verify(
             .faults
             .extend(faults.map(|error| of_object(&manifest, error)));
     }
+    found.line = line::prove(repository, &manifest, read_data, &mut found.faults).await?;
     Ok(found)
 }
 
