@@ -7,6 +7,7 @@ use super::jobs::{Job, jobs};
 use super::load::{Counts, Loading};
 use super::order::Existing;
 use super::prove::{Proof, Proving};
+use super::replicas::replicated;
 use super::run::{READERS, Running};
 use super::trouble::Trouble;
 use crate::cluster::Wanted;
@@ -43,8 +44,8 @@ impl Running {
             ));
             self.look_again().await;
             self.repair(brake, &proof.slots_differing).await?;
-            let masters = self.routes.now().masters.clone();
-            self.replicated(&masters).await;
+            let behind = replicated(&self.place.access, &self.place.ground).await;
+            self.remarks.extend(behind);
         }
     }
 

@@ -14,6 +14,7 @@ use super::log::Logs;
 use super::order::Existing;
 use super::pack::Part;
 use super::play::Playing;
+use super::replicas::{histories, replicated};
 use super::run::Running;
 use super::trouble::Trouble;
 use crate::model::words::{count, counted};
@@ -28,7 +29,7 @@ impl Running {
             return Ok(0);
         }
         if self.options.existing == Existing::Skip && !self.journal.noted.is_playing {
-            self.spare().await?;
+            self.spare(brake).await?;
         }
         self.journal.noted.is_playing = true;
         self.journal.write()?;
@@ -56,6 +57,8 @@ impl Running {
     }
 
     async fn play_once(&mut self, brake: &Brake) -> Result<u64, Trouble> {
+        let (access, ground) = (&self.place.access, &self.place.ground);
+        let before = histories(access, ground).await?;
         let feeds = self.feeds(true, brake);
         let logs = Logs {
             repository: &self.place.repository,
@@ -67,6 +70,7 @@ impl Running {
             select: &self.options.select,
             access: &self.place.access,
             routes: &self.routes,
+            brake,
         };
         let played = feeds.beside(async {
             playing.reset(&feeds).await?;
@@ -75,6 +79,11 @@ impl Running {
         });
         let played = played.await?;
         playing.settle().await?;
+        // A failover that no command met may have lost some of them all the same.
+        replicated(access, ground).await;
+        if histories(access, ground).await? != before {
+            return Err(Trouble::Disturbed("it has another master".to_owned()));
+        }
         let tally = feeds.tally();
         self.counts
             .overtaken
@@ -115,7 +124,7 @@ impl Running {
     }
 
     /// Keys that the logs change and that are there already stay as they are.
-    async fn spare(&mut self) -> Result<(), Trouble> {
+    async fn spare(&mut self, brake: &Brake) -> Result<(), Trouble> {
         let logs = Logs {
             repository: &self.place.repository,
             manifest: &self.place.manifest,
@@ -126,6 +135,7 @@ impl Running {
             select: &self.options.select,
             access: &self.place.access,
             routes: &self.routes,
+            brake,
         };
         let there = playing.existing().await?;
         if let Some(touched) = Arc::get_mut(&mut self.touched) {

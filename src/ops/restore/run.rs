@@ -16,23 +16,23 @@ use super::journal::{Asked, Journal, how};
 use super::load::Counts;
 use super::log::Logs;
 use super::order::{Existing, Options, Place};
+use super::ousted::Watch;
 use super::pack::Packing;
 use super::parts;
 use super::plan::{Known, Plan, plan};
+use super::replicas::replicated;
 use super::report::Restored;
 use super::routes::{Routes, Table};
 use super::target::Target;
 use super::touched::Touched;
 use super::trouble::Trouble;
 use crate::archive::SlotTable;
-use crate::cluster::{Command, Node};
+use crate::cluster::Node;
 use crate::model::NodeAddr;
 use crate::model::words::counted;
 
 /// Readers at the most: each holds some pieces in memory.
 pub(super) const READERS: usize = 3;
-/// How long replicas may take to have what their master has.
-const REPLICAS: Duration = Duration::from_secs(10);
 /// How long emptying a master may take.
 const FLUSH: Duration = Duration::from_secs(300);
 
@@ -51,8 +51,14 @@ pub struct Prepared {
 ///
 /// # Errors
 /// When either cannot be looked at. Why it must not begin stands in the plan.
-pub async fn prepare(place: Place, options: Options) -> Result<Prepared, Trouble> {
+pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Trouble> {
     let target = Target::look(&place.access, &place.ground).await?;
+    // The node that was named may be the one that dies.
+    let members = target.topology.members.values();
+    let known = members.filter_map(|member| member.addr.clone());
+    place.access.seeds.extend(known);
+    place.access.seeds.sort();
+    place.access.seeds.dedup();
     let logs = Logs {
         repository: &place.repository,
         manifest: &place.manifest,
@@ -177,7 +183,8 @@ impl Running {
             let said = parts::users(&self.place, &self.target).await?;
             self.remarks.extend(said);
         }
-        self.replicated(&masters).await;
+        let behind = replicated(&self.place.access, &self.place.ground).await;
+        self.remarks.extend(behind);
         let proof = match self.options.is_proven {
             true => Some(
                 self.prove(&brake, feeds.tally().again.load(Ordering::Relaxed) > 0)
@@ -223,13 +230,12 @@ impl Running {
     }
 
     pub(super) fn feeds(&self, is_strict: bool, brake: &Brake) -> Feeds {
-        Feeds::new(
-            &self.place.access,
-            &self.place.ground,
-            self.routes.clone(),
-            is_strict,
-            brake.window.clone(),
-        )
+        let watch = Watch {
+            access: self.place.access.clone(),
+            ground: self.place.ground.clone(),
+            routes: self.routes.clone(),
+        };
+        Feeds::new(watch, &self.place.events, is_strict, brake.window.clone())
     }
 
     pub(super) fn big(&self) -> Big {
@@ -274,37 +280,6 @@ impl Running {
         if let Ok(table) = timeout(Duration::from_secs(60), looking).await {
             self.routes.set(table);
         }
-    }
-
-    /// Waits until replicas have what their masters have: a failover now loses nothing.
-    pub(super) async fn replicated(&mut self, masters: &[NodeAddr]) {
-        let known = &self.target.masters;
-        let access = &self.place.access;
-        let waits = masters.iter().map(|addr| async move {
-            let replicas = known
-                .iter()
-                .find(|master| master.addr == *addr)
-                .map_or(0, |master| master.replicas);
-            if replicas == 0 {
-                return None;
-            }
-            let node = Node::connect(access, addr).await.ok()?;
-            let node = node.with_deadline(REPLICAS * 2);
-            let ms = REPLICAS.as_millis();
-            let asked = node
-                .ask(&Command::words(&format!("WAIT {replicas} {ms}")))
-                .await;
-            let have = asked.ok()?.integer()?;
-            let replicas = i64::try_from(replicas).ok()?;
-            (have < replicas).then(|| {
-                format!(
-                    "of the {replicas} replicas of {addr} only {have} had everything after {} s",
-                    REPLICAS.as_secs()
-                )
-            })
-        });
-        let behind: Vec<Option<String>> = futures_util::future::join_all(waits).await;
-        self.remarks.extend(behind.into_iter().flatten());
     }
 }
 
