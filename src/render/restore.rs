@@ -131,10 +131,22 @@ pub fn restored(target: &str, restored: &Restored) -> Doc {
             reason.first
         ));
     }
-    if restored.without_database > 0 {
+    for database in &restored.databases {
         doc.paragraph(format!(
-            "{} keys are of databases that the target does not have",
-            count(restored.without_database)
+            "{} of database {}, which the target does not have; the first: {}",
+            counted(usize::try_from(database.keys).unwrap_or(usize::MAX), "key"),
+            database.db,
+            database.first
+        ));
+    }
+    if restored.in_the_way > 0 {
+        doc.paragraph(format!(
+            "{} that the logs change came into the target meanwhile: left as they are (--replace \
+             replaces them)",
+            counted(
+                usize::try_from(restored.in_the_way).unwrap_or(usize::MAX),
+                "key"
+            )
         ));
     }
     if restored.refused > 0 {

@@ -158,7 +158,7 @@ fn single(args: &[&str]) -> Server {
 }
 
 /// Whether this server has such a command.
-fn knows(server: &Server, command: &str) -> bool {
+pub fn knows(server: &Server, command: &str) -> bool {
     server
         .ask(&["COMMAND", "INFO", command])
         .is_ok_and(|reply| match reply {
@@ -170,7 +170,7 @@ fn knows(server: &Server, command: &str) -> bool {
 }
 
 /// Every type in every size that makes another encoding of it.
-fn fill(server: &Server) {
+pub fn fill(server: &Server) {
     let mut wire = server.connect().unwrap();
     let long = "x".repeat(3000);
     let mixed: String = (0..4000)

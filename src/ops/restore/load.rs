@@ -38,7 +38,6 @@ pub(super) struct Counts {
     pub bytes: AtomicU64,
     pub expired: AtomicU64,
     pub large: AtomicU64,
-    pub no_db: AtomicU64,
     pub pieces: AtomicU64,
     /// Commands of the logs about keys whose time is over.
     pub overtaken: AtomicU64,
@@ -46,6 +45,7 @@ pub(super) struct Counts {
     pub log_refused: AtomicU64,
     pub log_words: Mutex<Vec<Refused>>,
     pub impossible: Mutex<BTreeMap<Reason, Impossible>>,
+    pub databases: Mutex<BTreeMap<u64, Database>>,
 }
 
 /// Keys that cannot go to the target.
@@ -57,7 +57,23 @@ pub struct Impossible {
     pub keys: u64,
     /// The first of them.
     pub first: String,
+    /// Their names, up to a hundred.
+    pub named: Vec<String>,
 }
+
+/// A database that the target does not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Database {
+    /// Its number.
+    pub db: u64,
+    /// Keys in it that were meant.
+    pub keys: u64,
+    /// The first of them.
+    pub first: String,
+}
+
+/// Keys that cannot go and are named.
+const NAMED: usize = 100;
 
 /// A load under way.
 pub(super) struct Loading<'a> {
@@ -74,6 +90,21 @@ pub(super) struct Loading<'a> {
     pub done: mpsc::UnboundedSender<(usize, usize)>,
     /// How many pieces there are in all.
     pub pieces: u64,
+}
+
+impl Counts {
+    /// Forgets what was sent in vain.
+    pub(super) fn back_to(&self, (entries, bytes, large): (u64, u64, u64)) {
+        self.entries.store(entries, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+        self.large.store(large, Ordering::Relaxed);
+    }
+
+    /// What was sent so far.
+    pub(super) fn sent(&self) -> (u64, u64, u64) {
+        let of = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        (of(&self.entries), of(&self.bytes), of(&self.large))
+    }
 }
 
 impl Loading<'_> {
@@ -150,6 +181,11 @@ impl Loading<'_> {
             .read(&identity, &self.manifest.shards[shard].base[piece])
             .await
     }
+}
+
+/// A key as it is told.
+fn shown(key: &[u8]) -> String {
+    key[..key.len().min(80)].escape_ascii().to_string()
 }
 
 enum Failed {
@@ -334,20 +370,33 @@ impl Loading<'_> {
             }
             Packed::NotMeant => {}
             Packed::Expired => drop(counts.expired.fetch_add(1, Ordering::Relaxed)),
-            Packed::NoSuchDb => drop(counts.no_db.fetch_add(1, Ordering::Relaxed)),
+            Packed::NoSuchDb => {
+                let mut list = counts
+                    .databases
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                let found = list.entry(entry.db).or_default();
+                if found.keys == 0 {
+                    found.db = entry.db;
+                    found.first = shown(entry.key);
+                }
+                found.keys += 1;
+            }
             Packed::Impossible(reason) => {
                 let mut list = counts
                     .impossible
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner);
                 let found = list.entry(reason).or_default();
+                let name = shown(entry.key);
                 if found.keys == 0 {
                     found.why = reason.to_string();
-                    found.first = entry.key[..entry.key.len().min(80)]
-                        .escape_ascii()
-                        .to_string();
+                    found.first.clone_from(&name);
                 }
                 found.keys += 1;
+                if found.named.len() < NAMED {
+                    found.named.push(name);
+                }
             }
         }
     }

@@ -35,7 +35,7 @@ mod trouble;
 mod waves;
 
 pub use heat::Warmth;
-pub use load::Impossible;
+pub use load::{Database, Impossible};
 pub use order::{Existing, Options, Order, Place};
 pub use plan::{Plan, Refusal, Share};
 pub use prove::{KeyFault, Proof};

@@ -10,58 +10,130 @@ use crate::archive::Kind;
 use crate::cluster::{Command, Node, NodeError, Reply};
 use crate::model::NodeAddr;
 use crate::model::words::{counted, listed};
+use crate::rdb::{Item, Reader, Step, preamble};
 
 /// What stands in a snapshot in the place of a password's hash that was not kept.
 const BLANK: &str = "#(not";
 const KEPT: &str = "kept)";
+/// A payload's end: the version and a checksum.
+const FOOTER: usize = 10;
+/// The magic of the first files that hold functions.
+const FUNCTIONS_SINCE: &str = "REDIS0010";
 /// The user that everybody is without a login: changing it may shut everybody out.
 const DEFAULT: &str = "default";
 
-/// Loads the function libraries into every master; what had to be told.
+/// What became of the functions.
+#[derive(Debug, Default)]
+pub(super) struct Functions {
+    /// What had to be told.
+    pub remarks: BTreeSet<String>,
+    /// Whether some that were meant are not there.
+    pub is_short: bool,
+}
+
+/// Loads the function libraries into every master.
 pub(super) async fn functions(
     place: &Place,
     masters: &[NodeAddr],
     existing: Existing,
-) -> Result<Vec<String>, Trouble> {
+) -> Result<Functions, Trouble> {
+    let mut done = Functions::default();
     let Some(payload) = part(place, "functions").await? else {
-        return Ok(Vec::new());
+        return Ok(done);
     };
     let policy = match existing {
         Existing::Refuse | Existing::Skip => "APPEND",
         Existing::Replace | Existing::Flush => "REPLACE",
     };
-    let mut remarks = BTreeSet::new();
     for addr in masters {
         let node = Node::connect(&place.access, addr).await?;
-        let has = node.say("FUNCTION DUMP").await;
-        if matches!(&has, Ok(Reply::Bytes(bytes)) if same_libraries(bytes, &payload)) {
-            continue;
+        match node.say("FUNCTION DUMP").await {
+            Ok(Reply::Bytes(bytes)) if same_libraries(&bytes, &payload) => continue,
+            // Asked first: what such a server says of the payload is no text.
+            Err(NodeError::Server { said, .. }) if said.contains("unknown command") => {
+                done.is_short = true;
+                let words = "the target is too old for functions: they were left out";
+                done.remarks.insert(words.to_owned());
+                continue;
+            }
+            _ => {}
         }
         let restore = Command::words("FUNCTION RESTORE").arg(&payload).arg(policy);
         match node.ask(&restore).await {
             Ok(_) => {}
-            Err(NodeError::Server { said, .. }) if said.contains("unknown command") => {
-                remarks
-                    .insert("the target is too old for functions: they were left out".to_owned());
-            }
             Err(NodeError::Server { said, .. }) if said.contains("already exists") => {
-                remarks.insert(
-                    "functions that the target has were left as they are (--replace replaces them)"
-                        .to_owned(),
-                );
+                // Not one of them was taken, then.
+                let kept = one_by_one(&node, &payload).await?;
+                if !kept.is_empty() {
+                    done.is_short |= existing == Existing::Refuse;
+                    done.remarks.insert(format!(
+                        "function libraries that the target has were left as they are (--replace \
+                         replaces them): {}",
+                        listed(kept, 6)
+                    ));
+                }
             }
             Err(error @ (NodeError::Server { .. } | NodeError::Forbidden { .. })) => {
-                remarks.insert(format!("functions were not restored: {error}"));
+                done.is_short = true;
+                done.remarks
+                    .insert(format!("functions were not restored: {error}"));
             }
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(remarks.into_iter().collect())
+    Ok(done)
+}
+
+/// Loads each library that is not there; the names of those that are.
+async fn one_by_one(node: &Node, payload: &[u8]) -> Result<Vec<String>, Trouble> {
+    let mut kept = Vec::new();
+    for source in libraries(payload) {
+        match node
+            .ask(&Command::words("FUNCTION LOAD").arg(&source))
+            .await
+        {
+            Ok(_) => {}
+            Err(NodeError::Server { said, .. }) if said.contains("already exists") => {
+                kept.push(name(&source));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(kept)
+}
+
+/// The sources in what FUNCTION DUMP gave: records of an RDB, then the footer.
+fn libraries(payload: &[u8]) -> Vec<Vec<u8>> {
+    let mut reader = Reader::new();
+    reader.push(&preamble(FUNCTIONS_SINCE, 0));
+    reader.push(&payload[..payload.len().saturating_sub(FOOTER)]);
+    let mut sources = Vec::new();
+    while let Ok(Step::Item(item)) = reader.step() {
+        if let Item::Function(source) = item {
+            sources.push(source.to_vec());
+        }
+    }
+    sources
+}
+
+/// The name in its first line: `#!lua name=lib`.
+fn name(source: &[u8]) -> String {
+    let first = source.split(|byte| *byte == b'\n').next().unwrap_or(source);
+    let words = String::from_utf8_lossy(first).into_owned();
+    let name = words
+        .split_ascii_whitespace()
+        .find_map(|word| word.strip_prefix("name="));
+    name.unwrap_or("one without a name").to_owned()
 }
 
 /// The footer is the server's version and a checksum.
 fn same_libraries(one: &[u8], other: &[u8]) -> bool {
-    let body = |bytes: &[u8]| bytes.len().checked_sub(10).map(|end| bytes[..end].to_vec());
+    let body = |bytes: &[u8]| {
+        bytes
+            .len()
+            .checked_sub(FOOTER)
+            .map(|end| bytes[..end].to_vec())
+    };
     body(one) == body(other)
 }
 
@@ -150,6 +222,19 @@ async fn part(place: &Place, kind: &str) -> Result<Option<Vec<u8>>, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn libraries_are_told_apart() {
+        let sources = [&b"#!lua name=one\nreturn 1"[..], b"#!lua name=two\n"];
+        let payload = crate::rdb::function_payload(sources);
+        let read = libraries(&payload);
+        assert_eq!(read, sources);
+        assert_eq!(
+            (name(&read[0]).as_str(), name(&read[1]).as_str()),
+            ("one", "two")
+        );
+        assert!(libraries(b"").is_empty());
+    }
 
     #[test]
     fn users_are_read_without_what_was_not_kept() {

@@ -28,13 +28,16 @@ impl Running {
         if self.touched.has_no_keys() {
             return Ok(0);
         }
-        if self.options.existing == Existing::Skip && !self.journal.noted.is_playing {
+        // A target that had no keys has those that somebody else wrote meanwhile.
+        let may_replace = matches!(self.options.existing, Existing::Replace | Existing::Flush);
+        if !may_replace && !self.journal.noted.is_playing {
             self.spare(brake).await?;
         }
         self.journal.noted.is_playing = true;
         self.journal.write()?;
         self.place.events.begin("playing the logs");
         let mut tries = 1;
+        let sent = self.counts.sent();
         let played = loop {
             match self.play_once(brake).await {
                 Ok(played) => break played,
@@ -43,6 +46,7 @@ impl Running {
                         .events
                         .note(format!("{trouble}; the logs are played again"));
                     tries += 1;
+                    self.counts.back_to(sent);
                     self.look_again().await;
                 }
                 Err(trouble) => return Err(trouble),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::feed::Tally;
 use super::heat::Warmth;
-use super::load::{Counts, Impossible};
+use super::load::{Counts, Database, Impossible};
 use super::plan::Plan;
 use super::prove::Proof;
 use super::refusal::Refused;
@@ -35,6 +35,12 @@ pub struct Restored {
     pub in_parts: u64,
     /// Keys in databases that the target does not have.
     pub without_database: u64,
+    /// Those databases.
+    pub databases: Vec<Database>,
+    /// Of the kept ones, those that the logs change and that came into the target meanwhile.
+    pub in_the_way: u64,
+    /// Whether functions of the snapshot are not there.
+    pub lacks_functions: bool,
     /// Keys that cannot go to the target, by the reason.
     pub impossible: Vec<Impossible>,
     /// Commands that the target refused.
@@ -79,6 +85,9 @@ pub(super) struct Told<'a> {
     pub slowest: Option<Duration>,
     pub warmth: Vec<Warmth>,
     pub is_resumed: bool,
+    pub lacks_functions: bool,
+    pub spared: u64,
+    pub may_keep: bool,
 }
 
 impl Restored {
@@ -93,6 +102,9 @@ impl Restored {
         let log_words = counts.log_words.into_inner();
         words.extend(log_words.unwrap_or_else(PoisonError::into_inner));
         let impossible = counts.impossible.into_inner();
+        let databases = counts.databases.into_inner();
+        let databases = databases.unwrap_or_else(PoisonError::into_inner);
+        let databases: Vec<Database> = databases.into_values().collect();
         Restored {
             snapshot: told.manifest.id.clone(),
             cluster: told.manifest.cluster.clone(),
@@ -100,9 +112,15 @@ impl Restored {
             keys: of(&counts.entries).saturating_sub(of(&tally.busy)),
             bytes: of(&counts.bytes),
             expired: of(&counts.expired),
-            kept: of(&tally.busy),
+            kept: of(&tally.busy) + told.spared,
+            in_the_way: match told.may_keep {
+                true => 0,
+                false => told.spared,
+            },
+            lacks_functions: told.lacks_functions,
             in_parts: of(&counts.large),
-            without_database: of(&counts.no_db),
+            without_database: databases.iter().map(|database| database.keys).sum(),
+            databases,
             impossible: impossible
                 .unwrap_or_else(PoisonError::into_inner)
                 .into_values()
@@ -128,6 +146,8 @@ impl Restored {
         self.refused == 0
             && self.impossible.is_empty()
             && self.without_database == 0
+            && self.in_the_way == 0
+            && !self.lacks_functions
             && self.proof.as_ref().is_none_or(Proof::is_equal)
     }
 }

@@ -108,6 +108,14 @@ impl Prepared {
             .then(|| (self.journal.pieces_done(), all.sum()))
     }
 
+    /// Notes that it begins, before anything is changed: where that cannot be, nothing is.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn note(&self) -> Result<(), Trouble> {
+        self.journal.write()
+    }
+
     /// Restores.
     ///
     /// # Errors
@@ -172,7 +180,7 @@ impl Running {
             self.options.max_latency,
         );
         let functions = parts::functions(&self.place, &masters, self.options.existing).await?;
-        self.remarks.extend(functions);
+        self.remarks.extend(functions.remarks);
         let feeds = self.feeds(false, &brake);
         let loaded = self.load(&feeds, &brake).await;
         self.journal.write()?;
@@ -193,6 +201,7 @@ impl Running {
             false => None,
         };
         self.journal.remove();
+        let spared = self.touched.spared().len() as u64;
         let slowest = brake.slowest();
         Ok(Restored::new(super::report::Told {
             manifest: &self.place.manifest,
@@ -207,6 +216,9 @@ impl Running {
             slowest,
             warmth: self.warmth,
             is_resumed: self.journal.is_resumed,
+            lacks_functions: functions.is_short,
+            spared,
+            may_keep: self.options.existing == Existing::Skip,
         }))
     }
 

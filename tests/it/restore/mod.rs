@@ -5,6 +5,9 @@ mod faults;
 mod handmade;
 mod large;
 mod logs;
+mod matrix;
+mod meanwhile;
+mod parts;
 mod refused;
 mod shapes;
 
