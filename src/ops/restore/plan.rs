@@ -348,3 +348,53 @@ fn clocks(plan: &mut Plan) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{NodeAddr, Version};
+
+    fn share(clock_ahead_ms: Option<i64>) -> Share {
+        let master = Master {
+            addr: NodeAddr::new("127.0.0.1", 7001),
+            slots: SlotSet::full(),
+            vendor: Maker::Redis,
+            version: Version(7, 0, 0),
+            keys: 0,
+            maxmemory: 0,
+            policy: "noeviction".to_owned(),
+            used_memory: 0,
+            machine_memory: 0,
+            clock_ahead_ms,
+            modules: BTreeMap::new(),
+            replicas: 0,
+        };
+        Share {
+            master,
+            gets_keys: 0,
+            gets_bytes: 0,
+            needs_memory: 0,
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_told() {
+        for (ahead, said) in [
+            (None, None),
+            (Some(900), None),
+            (Some(2500), Some("2.5 s ahead of")),
+            (Some(-61_000), Some("61.0 s behind")),
+        ] {
+            let mut plan = Plan {
+                masters: vec![share(ahead)],
+                ..Plan::default()
+            };
+            clocks(&mut plan);
+            let warning = plan.warnings.first();
+            assert_eq!(warning.is_some(), said.is_some(), "{ahead:?}");
+            if let (Some(warning), Some(said)) = (warning, said) {
+                assert!(warning.contains(said), "{warning}");
+            }
+        }
+    }
+}

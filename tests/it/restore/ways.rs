@@ -1,0 +1,195 @@
+//! More shapes, guarded servers, other databases, parts of a snapshot, and the most used keys first.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::support::Certificates;
+
+#[test]
+fn five_shards_become_one_and_one_becomes_five() {
+    let stage = Stage {
+        home: Home::new(),
+        source: Fleet::cluster(5, 0),
+    };
+    stage.fill();
+    stage.backup();
+    let source: Vec<&Server> = stage.source.iter().collect();
+    let all = keys(&source);
+    let one = Stage {
+        home: Home::new(),
+        source: empty(1),
+    };
+    proven(stage.restore(&one.source[0].addr(), &[]).run());
+    assert_eq!(keys(&[&one.source[0]]), all);
+    one.backup();
+    let five = empty(5);
+    let report = proven(one.restore(&five[0].addr(), &[]).run());
+    let servers: Vec<&Server> = five.iter().collect();
+    assert_eq!(keys(&servers), all);
+    assert!(servers.iter().all(|server| keys(&[server]) > 0));
+    assert_eq!(report["proof"]["keys_equal"], all);
+}
+
+#[test]
+fn guarded_servers_are_logged_into_over_tls() {
+    let certificates = Arc::new(Certificates::new());
+    let guarded = |count: usize, password: &str| {
+        let fleet = Fleet::start_with(count, |_| Spec {
+            password: Some(password.to_owned()),
+            tls: Some(certificates.clone()),
+            ..Spec::default()
+        });
+        fleet.join(count);
+        fleet
+    };
+    let (source, target, home) = (
+        guarded(1, "pl4nted-one"),
+        guarded(2, "pl4nted-two"),
+        Home::new(),
+    );
+    for n in 0..500 {
+        source[0].cli(&["SET", &format!("k:{n}"), "v"]);
+    }
+    let url = home.path().join("repository").display().to_string();
+    let path = |file: &str| certificates.path(file).display().to_string();
+    let (ca, cert, key) = (path("ca.crt"), path("client.crt"), path("client.key"));
+    let run = |words: &[&str], password: &str| {
+        let mut all = words.to_vec();
+        all.extend(["--repo", &url, "-o", "json", "--tls"]);
+        all.extend(["--cacert", &ca, "--cert", &cert, "--key", &key]);
+        let run = home.goodcache(&all).env("GOODCACHE_PASSWORD", password);
+        run.within(LIMIT).run()
+    };
+    run(&["backup", &source[0].addr()], "pl4nted-one").expect(0);
+    let addr = target[0].addr();
+    let wrong = run(&["restore", "latest", &addr], "pl4nted-wrong").expect(4);
+    assert!(wrong.stderr.contains("next: "), "{}", wrong.stderr);
+    assert!(!wrong.stderr.contains("pl4nted"), "{}", wrong.stderr);
+    let servers: Vec<&Server> = target.iter().collect();
+    assert_eq!(keys(&servers), 0);
+    let outcome = run(&["restore", "latest", &addr], "pl4nted-two");
+    assert!(!outcome.stderr.contains("pl4nted"), "{}", outcome.stderr);
+    proven(outcome);
+    assert_eq!(keys(&servers), 500);
+}
+
+#[test]
+fn other_databases_go_to_servers_that_have_them_and_are_named_elsewhere() {
+    let (source, home) = (alone(), Home::new());
+    let mut wire = source.connect().unwrap();
+    for line in [
+        "SET zero 1",
+        "SELECT 3",
+        "SET three 1",
+        "SET third 1",
+        "SELECT 9",
+        "SET nine 1",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        wire.ask(&words).unwrap();
+    }
+    let url = home.path().join("repository").display().to_string();
+    let run = |words: &[&str]| {
+        let mut all = words.to_vec();
+        all.extend(["--repo", &url, "-o", "json"]);
+        home.goodcache(&all).within(LIMIT).run()
+    };
+    run(&["backup", &source.addr()]).expect(0);
+    let single = alone();
+    proven(run(&["restore", "latest", &single.addr()]));
+    let spaces = single.cli(&["INFO", "keyspace"]);
+    assert!(
+        spaces.contains("db3:keys=2") && spaces.contains("db9:keys=1"),
+        "{spaces}"
+    );
+    let cluster = empty(2);
+    let outcome = run(&["restore", "latest", &cluster[0].addr()]).expect(3);
+    let report = &outcome.json()["report"];
+    assert_eq!(report["without_database"], 3, "{report:#}");
+    let databases = &report["databases"];
+    assert_eq!(
+        (&databases[0]["db"], &databases[0]["keys"]),
+        (&3.into(), &2.into())
+    );
+    assert_eq!(
+        (&databases[1]["db"], &databases[1]["first"]),
+        (&9.into(), &"nine".into())
+    );
+    let servers: Vec<&Server> = cluster.iter().collect();
+    assert_eq!(keys(&servers), 1);
+}
+
+#[test]
+fn a_tag_some_slots_or_what_lasts_is_all_that_comes() {
+    let stage = Stage {
+        home: Home::new(),
+        source: empty(1),
+    };
+    let source = &stage.source[0];
+    for words in [
+        &["SET", "{a}1", "v"][..],
+        &["SET", "{a}2", "v", "EX", "5000"],
+        &["SET", "{b}1", "v", "EX", "50"],
+        &["SET", "a", "v"],
+        &["SET", "x{a*}", "v"],
+    ] {
+        source.cli(words);
+    }
+    stage.backup();
+    let slot = source.cli(&["CLUSTER", "KEYSLOT", "a"]).trim().to_owned();
+    let came = |more: &[&str]| {
+        let target = alone();
+        proven(stage.restore(&target.addr(), more).run());
+        let names = target.cli(&["KEYS", "*"]);
+        let mut names: Vec<String> = names.lines().map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(came(&["--hash-tag", "a"]), ["{a}1", "{a}2"]);
+    assert_eq!(came(&["--hash-tag", "a*"]), ["x{a*}"]);
+    assert_eq!(came(&["--slots", &slot]), ["a", "{a}1", "{a}2"]);
+    assert_eq!(came(&["--min-ttl", "1h"]), ["a", "x{a*}", "{a}1", "{a}2"]);
+    assert_eq!(came(&["--hash-tag", "a", "--keys", "*2"]), ["{a}2"]);
+}
+
+#[test]
+fn the_most_used_keys_come_first_and_all_come_in_the_end() {
+    let lfu = |_| Spec::with_args(&["--maxmemory-policy", "allkeys-lfu", "--lfu-log-factor", "0"]);
+    let stage = Stage {
+        home: Home::new(),
+        source: Fleet::start_with(1, lfu),
+    };
+    stage.source.join(1);
+    let mut wire = stage.source[0].connect().unwrap();
+    for n in 0..2000 {
+        wire.ask(&["SET", &format!("k:{n}"), &"v".repeat(100)])
+            .unwrap();
+    }
+    // Three degrees of heat: 60, 35 and 4 % of it.
+    for (group, uses) in [(0..30, 100), (30..100, 50), (100..150, 20)] {
+        for n in group {
+            for _ in 0..uses {
+                wire.ask(&["GET", &format!("k:{n}")]).unwrap();
+            }
+        }
+    }
+    stage.backup();
+    let target = Fleet::start_with(2, lfu);
+    target.join(2);
+    let outcome = stage
+        .restore(&target[0].addr(), &["--order", "hottest"])
+        .run();
+    for percent in ["50 %", "90 %", "99 %"] {
+        let line = format!("{percent} of the recorded heat is back");
+        assert!(outcome.stderr.contains(&line), "{}", outcome.stderr);
+    }
+    let report = proven(outcome);
+    let warmth = report["warmth"].as_array().unwrap();
+    let keys_at: Vec<u64> = warmth
+        .iter()
+        .map(|at| at["keys"].as_u64().unwrap())
+        .collect();
+    assert_eq!(keys_at, [30, 100, 150], "{report:#}");
+    let servers: Vec<&Server> = target.iter().collect();
+    assert_eq!(keys(&servers), 2000);
+}
