@@ -130,6 +130,7 @@ impl Restoring<'_> {
             return Err(refused(&prepared.plan));
         }
         self.consent(&prepared)?;
+        prepared.note().map_err(told)?;
         if let Some((done, all)) = prepared.resumed() {
             self.screen.say(&format!(
                 "goodcache: going on where the same command stopped: {done} of {all} pieces are in"
@@ -209,7 +210,7 @@ impl Restoring<'_> {
 
     /// RDB files become a repository of their own, so that all that holds for snapshots holds for them.
     async fn files(&self) -> Result<Found, Failure> {
-        let sources = keep::sources(&self.args.rdb).map_err(import_failure)?;
+        let sources = keep::sources(&self.args.rdb).map_err(unreadable)?;
         let folder = Folder::make().map_err(|error| Failure::new(Exit::Failed, error))?;
         let access = ArchiveAccess {
             url: folder.0.display().to_string(),
@@ -225,7 +226,7 @@ impl Restoring<'_> {
         let name = name_of(self.settings);
         let report = keep::import(&repository, &sources, &name, &run, now_ms(), &events)
             .await
-            .map_err(import_failure)?;
+            .map_err(unreadable)?;
         let id: &SnapshotId = report.id();
         let manifest = repository.manifest_of(id).await.map_err(failure)?;
         Ok(Found {
@@ -413,6 +414,18 @@ fn refused(plan: &Plan) -> Failure {
         }
     }
     failure
+}
+
+/// A file that cannot be read is here what a repository is that cannot be opened.
+fn unreadable(error: keep::ImportError) -> Failure {
+    let mut failure = import_failure(error);
+    if failure.exit == Exit::Failed {
+        failure.exit = Exit::CouldNotLook;
+    }
+    match failure.next.is_empty() {
+        true => failure.next("name an RDB file, or a folder that has some: --rdb FILE|DIR"),
+        false => failure,
+    }
 }
 
 fn told(trouble: Trouble) -> Failure {

@@ -10,6 +10,7 @@ mod meanwhile;
 mod parts;
 mod refused;
 mod shapes;
+mod typed;
 mod ways;
 
 use std::time::Duration;
