@@ -116,7 +116,11 @@ pub fn restored(target: &str, restored: &Restored) -> Doc {
         word: word.to_owned(),
         tone,
         rest: format!(
-            "snapshot {} of {}, in {}",
+            "{}snapshot {} of {}, in {}",
+            match restored.moment_ms == restored.taken_at_ms {
+                true => String::new(),
+                false => format!("as it was at {}: ", timestamp(restored.moment_ms)),
+            },
             restored.snapshot,
             timestamp(restored.taken_at_ms),
             duration(Duration::from_millis(restored.duration_ms))

@@ -5,6 +5,7 @@ mod faults;
 mod handmade;
 mod large;
 mod logs;
+mod moment;
 mod refused;
 mod shapes;
 
