@@ -10,14 +10,15 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::load::LargeEntry;
+use super::ousted::Watch;
 use super::pack::Packing;
 use super::refusal::Refusal;
-use super::routes::{Routes, Table};
+use super::routes::Routes;
 use super::trouble::Trouble;
 use crate::cluster::lane::{Batch, Lane};
 use crate::cluster::{Access, Command, Node, key_in};
-use crate::model::{NodeAddr, Slot, SlotSet, Topology};
-use crate::ops::backup::{Depth, Ground, look};
+use crate::model::{NodeAddr, Slot, SlotSet};
+use crate::ops::backup::Ground;
 use crate::rdb::{Elements, Entry, Family, Limits, Reason, family};
 
 /// So much of a value is restored in a millisecond at the least: 45 KB of a large hash on the slowest of
@@ -28,9 +29,7 @@ const LONGEST: usize = (512 << 20) - 1024;
 
 /// The way for large values.
 pub(super) struct Big {
-    pub access: Access,
-    pub ground: Ground,
-    pub routes: Arc<Routes>,
+    watch: Watch,
     /// From this size on.
     pub from: usize,
     limits: Limits,
@@ -47,9 +46,11 @@ impl Big {
         let ms = usize::try_from(max_stall.as_millis() / 5).unwrap_or(usize::MAX);
         let from = (max_stall.as_millis() * BYTES_A_MS).clamp(64 << 10, LONGEST as u128);
         Big {
-            access: access.clone(),
-            ground: ground.clone(),
-            routes: routes.clone(),
+            watch: Watch {
+                access: access.clone(),
+                ground: ground.clone(),
+                routes: routes.clone(),
+            },
             from: from as usize,
             limits: Limits {
                 bytes: ms.saturating_mul(PART_A_MS).clamp(16 << 10, 1 << 20),
@@ -104,9 +105,8 @@ impl Big {
                 Err(trouble) if trouble.may_pass() && tried < TRIES => {
                     tried += 1;
                     sleep(PAUSE).await;
-                    if let Ok(survey) = look(&self.access, &self.ground, Depth::Brief).await {
-                        self.routes.set(Table::of(&Topology::of(&survey)));
-                    }
+                    // Where nobody can be asked the next try says so.
+                    let _ = self.watch.look().await;
                 }
                 ended => return ended,
             }
@@ -114,7 +114,7 @@ impl Big {
     }
 
     async fn try_once(&self, packing: &Packing, large: &LargeEntry) -> Result<Sent, Trouble> {
-        let table = self.routes.now();
+        let table = self.watch.routes.now();
         let Some(addr) = table.addr(large.slot) else {
             return Err(Trouble::Disturbed(format!(
                 "slot {} has no master",
@@ -132,11 +132,11 @@ impl Big {
             Err(reason) => return Ok(Sent::Impossible(reason)),
         };
         let beside = beside(large);
-        let mut lane = Lane::open(&self.access, addr, PATIENCE).await?;
+        let mut lane = Lane::open(&self.watch.access, addr, PATIENCE).await?;
         if large.db != 0 {
             let mut select = Batch::default();
             select.push(&[b"SELECT", large.db.to_string().as_bytes()]);
-            part(&mut lane, select).await?;
+            self.part(&mut lane, large.slot, select).await?;
         }
         while let Some(commands) = elements.next_batch().map_err(unreadable)? {
             let mut batch = Batch::with_capacity(commands.bytes() + 1024);
@@ -148,12 +148,12 @@ impl Big {
                 arguments.for_each(|argument| batch.word(argument));
                 batch.end();
             }
-            part(&mut lane, batch).await?;
+            self.part(&mut lane, large.slot, batch).await?;
         }
         if let Some(ms) = packing.expiry(&entry) {
             let mut batch = Batch::default();
             batch.push(&[b"PEXPIREAT", &beside, ms.to_string().as_bytes()]);
-            part(&mut lane, batch).await?;
+            self.part(&mut lane, large.slot, batch).await?;
         }
         self.name(addr, packing, large, &beside).await
     }
@@ -166,7 +166,7 @@ impl Big {
         large: &LargeEntry,
         beside: &[u8],
     ) -> Result<Sent, Trouble> {
-        let node = Node::connect(&self.access, addr)
+        let node = Node::connect(&self.watch.access, addr)
             .await?
             .with_deadline(PATIENCE);
         node.ask(&Command::words("SELECT").arg(large.db.to_string()))
@@ -189,20 +189,25 @@ impl Big {
     }
 }
 
-/// Sends one part and waits for its answer: others get their turn in between.
-async fn part(lane: &mut Lane, batch: Batch) -> Result<(), Trouble> {
-    lane.send(Arc::new(batch)).await;
-    let answered = lane.answered().await?;
-    match answered.refused.into_iter().next() {
-        None => Ok(()),
-        Some((_, said)) => {
-            let addr = lane.addr().clone();
-            Err(match Refusal::of(&said) {
+impl Big {
+    /// Sends one part and waits for its answer: others get their turn in between.
+    async fn part(&self, lane: &mut Lane, slot: u16, batch: Batch) -> Result<(), Trouble> {
+        lane.send(Arc::new(batch)).await;
+        let addr = lane.addr().clone();
+        let answered = tokio::select! {
+            answered = lane.answered() => answered?,
+            () = self.watch.ousted(&addr, slot) => {
+                return Err(Trouble::Disturbed(format!("{addr} is no master any more")));
+            }
+        };
+        match answered.refused.into_iter().next() {
+            None => Ok(()),
+            Some((_, said)) => Err(match Refusal::of(&said) {
                 Refusal::Moved | Refusal::Later | Refusal::Ask(_) => {
                     Trouble::Disturbed(format!("{addr} answered: {said}"))
                 }
                 _ => Trouble::NotTaken { addr, said },
-            })
+            }),
         }
     }
 }

@@ -15,13 +15,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::ousted::{SILENCE, Watch, is_ousted};
 use super::refusal::{Refusal, Refused};
-use super::routes::{Routes, Table};
+use super::routes::Table;
 use super::trouble::Trouble;
 use crate::cluster::lane::{Answered, Batch, Lane};
 use crate::cluster::{Access, NodeError};
-use crate::model::{NodeAddr, Topology};
-use crate::ops::backup::{Depth, Ground, look};
+use crate::model::words::counted;
+use crate::model::{Events, NodeAddr};
 
 /// Parcels that one master has on their way or waiting.
 const ROOM: usize = 24;
@@ -81,9 +82,8 @@ pub(super) struct Feeds {
 }
 
 struct Inner {
-    access: Access,
-    ground: Ground,
-    routes: Arc<Routes>,
+    watch: Watch,
+    events: Events,
     /// Whether nothing may go out again: the order of commands counts.
     is_strict: bool,
     lanes: Mutex<BTreeMap<NodeAddr, Way>>,
@@ -92,6 +92,8 @@ struct Inner {
     /// Parcels under way.
     out: AtomicUsize,
     idle: tokio::sync::Notify,
+    /// A lane that waits for long asks who owns what now.
+    doubt: tokio::sync::Notify,
     failed: watch::Sender<Option<Arc<Trouble>>>,
     window: Arc<AtomicUsize>,
 }
@@ -186,23 +188,22 @@ impl Parcel {
 impl Feeds {
     /// To those masters; `window` is how many bytes each may have under way.
     pub(super) fn new(
-        access: &Access,
-        ground: &Ground,
-        routes: Arc<Routes>,
+        watch: Watch,
+        events: &Events,
         is_strict: bool,
         window: Arc<AtomicUsize>,
     ) -> Feeds {
         let (strays, straying) = mpsc::unbounded_channel();
         let inner = Arc::new(Inner {
-            access: access.clone(),
-            ground: ground.clone(),
-            routes,
+            watch,
+            events: events.clone(),
             is_strict,
             lanes: Mutex::default(),
             strays,
             tally: Arc::default(),
             out: AtomicUsize::new(0),
             idle: tokio::sync::Notify::new(),
+            doubt: tokio::sync::Notify::new(),
             failed: watch::Sender::new(None),
             window,
         });
@@ -304,6 +305,38 @@ impl Inner {
         way.clone()
     }
 
+    fn access(&self) -> &Access {
+        &self.watch.access
+    }
+
+    /// Ends when that node is no master any more and another one has the slot.
+    async fn ousted(&self, addr: &NodeAddr, slot: u16) {
+        loop {
+            sleep(SILENCE).await;
+            if is_ousted(&self.watch.routes.now(), addr, slot) {
+                return;
+            }
+            self.doubt.notify_one();
+        }
+    }
+
+    /// Tells once that slots have no master, and once that all have one again.
+    fn tell(&self, table: &Table, is_told: bool) -> bool {
+        let uncovered = table.uncovered().count();
+        if (uncovered > 0) != is_told {
+            self.events.note(match uncovered {
+                0 => "every slot of the target has a master again".to_owned(),
+                some => format!(
+                    "{} of the target without a master that answers: waiting at most {} s for a \
+                     failover",
+                    counted(some, "slot"),
+                    PATIENCE.as_secs()
+                ),
+            });
+        }
+        uncovered > 0
+    }
+
     fn queue(&self, way: &Way, parcel: Parcel) {
         // A lane's task ends with everything else only.
         let _ = way.queue.send(parcel);
@@ -350,7 +383,7 @@ impl Inner {
                     stray.1 = format!("{addr} answered: {words}");
                 }
                 Refusal::Ask(to) => {
-                    let to = self.access.map.reach(&to);
+                    let to = self.access().map.reach(&to);
                     let stray = elsewhere.entry(Some(to)).or_default();
                     stray.0.push(n);
                     stray.1 = format!("{addr} answered: {words}");
@@ -407,7 +440,7 @@ async fn feed(inner: Arc<Inner>, addr: NodeAddr, mut queue: mpsc::UnboundedRecei
         let Some(first) = queue.recv().await else {
             return;
         };
-        let opened = Lane::open(&inner.access, &addr, ANSWER).await;
+        let opened = Lane::open(inner.access(), &addr, ANSWER).await;
         let lost = match opened {
             Ok(lane) => {
                 let mut feeding = Feeding {
@@ -468,9 +501,17 @@ impl Feeding<'_> {
             {
                 self.put(parcel).await;
             }
+            let waits_for = self.under_way.iter().flatten().next();
+            let slot = waits_for.and_then(|parcel| parcel.slots.first().copied());
             tokio::select! {
                 answered = self.lane.answered(), if !self.lane.is_idle() => {
                     self.take(answered?);
+                }
+                () = self.inner.ousted(self.addr, slot.unwrap_or(0)), if slot.is_some() => {
+                    return Err(NodeError::Closed {
+                        addr: self.addr.clone(),
+                        why: "it is no master any more".to_owned(),
+                    });
                 }
                 parcel = queue.recv(), if self.next.is_none() => match parcel {
                     Some(parcel) => self.next = Some(parcel),
@@ -519,15 +560,26 @@ impl Feeding<'_> {
 
 /// Sends strays out again: all that there are, after one look at who owns what now.
 async fn recover(inner: &Arc<Inner>, strays: &mut mpsc::UnboundedReceiver<Stray>) {
-    while let Some(first) = strays.recv().await {
+    let mut is_told = false;
+    loop {
+        let first = tokio::select! {
+            first = strays.recv() => first,
+            () = inner.doubt.notified() => {
+                if let Some(table) = inner.watch.look().await {
+                    is_told = inner.tell(&table, is_told);
+                }
+                continue;
+            }
+        };
+        let Some(first) = first else { return };
         let mut all = vec![first];
         while let Ok(stray) = strays.try_recv() {
             all.push(stray);
         }
         if all.iter().any(|stray| stray.ask.is_none()) {
             sleep(LOOK_AGAIN).await;
-            if let Ok(survey) = look(&inner.access, &inner.ground, Depth::Brief).await {
-                inner.routes.set(Table::of(&Topology::of(&survey)));
+            if let Some(table) = inner.watch.look().await {
+                is_told = inner.tell(&table, is_told);
             }
         }
         for stray in all {
@@ -555,7 +607,7 @@ async fn asked(inner: &Arc<Inner>, to: &NodeAddr, parcel: Parcel) {
         batch.push_raw(parcel.batch.command(n));
     }
     let answered = async {
-        let mut lane = Lane::open(&inner.access, to, ANSWER).await?;
+        let mut lane = Lane::open(inner.access(), to, ANSWER).await?;
         lane.send(Arc::new(batch)).await;
         lane.answered().await
     };
@@ -574,7 +626,7 @@ async fn asked(inner: &Arc<Inner>, to: &NodeAddr, parcel: Parcel) {
 
 /// Sends the commands to those who own their slots now.
 fn routed(inner: &Arc<Inner>, parcel: Parcel, why: &str) {
-    let table = inner.routes.now();
+    let table = inner.watch.routes.now();
     let mut places = BTreeMap::<Option<NodeAddr>, Vec<usize>>::new();
     for (n, slot) in parcel.slots.iter().enumerate() {
         places

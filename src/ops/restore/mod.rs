@@ -1,7 +1,7 @@
 //! Restoring a snapshot into a cluster of any shape, or a server on its own.
 //!
-//! `run` is the story: look and plan, send what no log changes (`load`, over `feed`), play the logs
-//! (`play`), read the target back and compare (`prove`). What is decided is pure: `plan`, `jobs`,
+//! `run` is the story: look and plan, send what no log changes (`waves`: `load`, over `feed`), play the
+//! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`). What is decided is pure: `plan`, `jobs`,
 //! `select`, `pack`, `touched`, `absolute`, `refusal`.
 
 mod absolute;
@@ -15,12 +15,16 @@ mod journal;
 mod load;
 mod log;
 mod order;
+mod ousted;
 mod pack;
 mod parts;
 mod plan;
 mod play;
 mod prove;
 mod refusal;
+mod repair;
+mod replay;
+mod replicas;
 mod report;
 mod routes;
 mod run;
@@ -28,6 +32,7 @@ mod select;
 mod target;
 mod touched;
 mod trouble;
+mod waves;
 
 pub use heat::Warmth;
 pub use load::Impossible;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::absolute::{Word, shifted};
+use super::brake::Brake;
 use super::feed::{Feeds, Parcel};
 use super::log::{Logged, Logs};
 use super::routes::{Routes, Table};
@@ -33,11 +34,13 @@ pub(super) struct Playing<'a> {
     pub select: &'a Select,
     pub access: &'a Access,
     pub routes: &'a Arc<Routes>,
+    pub brake: &'a Brake,
 }
 
 /// Batches for each master that are filled in order.
 struct Outgoing<'a> {
     feeds: &'a Feeds,
+    brake: &'a Brake,
     table: Arc<Table>,
     open: BTreeMap<(usize, u64), (Batch, Vec<u16>)>,
     /// The last database of each master: a batch for another one ends that.
@@ -47,7 +50,7 @@ struct Outgoing<'a> {
 impl Playing<'_> {
     /// Takes every key away that the logs change.
     pub(super) async fn reset(&self, feeds: &Feeds) -> Result<(), Trouble> {
-        let mut out = Outgoing::new(feeds, self.routes);
+        let mut out = Outgoing::new(feeds, self);
         let take = async |logged: Logged<'_>| {
             for key in self.keys(&logged) {
                 let words = [Word::from(&b"UNLINK"[..]), Word::from(key)];
@@ -61,7 +64,7 @@ impl Playing<'_> {
 
     /// Plays every command.
     pub(super) async fn play(&self, feeds: &Feeds) -> Result<u64, Trouble> {
-        let mut out = Outgoing::new(feeds, self.routes);
+        let mut out = Outgoing::new(feeds, self);
         let mut played = 0;
         let take = async |logged: Logged<'_>| {
             played += self.one(&mut out, &logged).await?;
@@ -185,10 +188,11 @@ fn slot(key: &[u8]) -> u16 {
 }
 
 impl<'a> Outgoing<'a> {
-    fn new(feeds: &'a Feeds, routes: &Routes) -> Outgoing<'a> {
+    fn new(feeds: &'a Feeds, playing: &Playing<'a>) -> Outgoing<'a> {
         Outgoing {
             feeds,
-            table: routes.now(),
+            brake: playing.brake,
+            table: playing.routes.now(),
             open: BTreeMap::new(),
             last: BTreeMap::new(),
         }
@@ -232,6 +236,7 @@ impl<'a> Outgoing<'a> {
         else {
             return Ok(());
         };
+        self.brake.take(batch.size()).await;
         let parcel = Parcel::new(batch, slots, way.1, Vec::new());
         Ok(self.feeds.send(addr, parcel).await?)
     }

@@ -41,6 +41,12 @@ impl Table {
         table
     }
 
+    #[cfg(test)]
+    pub(super) fn give(&mut self, addr: &NodeAddr, slot: u16) {
+        self.owners[usize::from(slot)] = u16::try_from(self.masters.len()).unwrap_or(NONE);
+        self.masters.push(addr.clone());
+    }
+
     /// The place of the slot's master in `masters`.
     pub(super) fn owner(&self, slot: u16) -> Option<usize> {
         let owner = *self.owners.get(usize::from(slot))?;

@@ -183,3 +183,47 @@ fn keys_of_other_databases_go_where_there_are_any() {
     }
     assert_eq!(target.cli(&["DBSIZE"]).trim(), "1");
 }
+
+/// A log played slowly into three masters with a replica each, the owner of one of its keys ending in
+/// the middle.
+fn played_over(how: impl FnOnce(&mut Server)) -> Fleet {
+    let commands: Vec<String> = (0..4000).map(|n| format!("INCR n:{}", n % 7)).collect();
+    let log: Vec<&str> = commands.iter().map(String::as_str).collect();
+    let home = snapshot(&["SET n:0 100"], &log);
+    let mut target = Fleet::cluster(3, 1);
+    let addr = target[1].addr();
+    let running = restore(&home, &addr, &["--rate", "30KiB"]).spawn();
+    let owner = || (0..3).find(|n| keys(&[&target[*n]]) > 0);
+    let mut victim = None;
+    crate::support::until("the log is played", LIMIT, || {
+        victim = owner();
+        victim.is_some()
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    how(&mut target[victim.unwrap()]);
+    proven(running.wait());
+    let living = (0..6).filter(|n| Some(*n) != victim);
+    let sum: u64 = living
+        .map(|n| &target[n])
+        .filter(|server| server.cli(&["ROLE"]).starts_with("master"))
+        .flat_map(|server| {
+            let names = server.cli(&["KEYS", "n:*"]);
+            let values = names.lines().map(|key| server.cli(&["GET", key]));
+            values.collect::<Vec<_>>()
+        })
+        .map(|value| value.trim().parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(sum, 4100);
+    target
+}
+
+#[test]
+fn a_failover_in_the_middle_of_the_log_is_survived() {
+    played_over(Server::kill);
+}
+
+#[test]
+fn a_master_that_freezes_in_the_middle_of_the_log_is_survived() {
+    let target = played_over(|server| server.pause());
+    target.iter().for_each(Server::resume);
+}
