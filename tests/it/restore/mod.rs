@@ -6,6 +6,7 @@ mod handmade;
 mod large;
 mod logs;
 mod refused;
+mod runbook;
 mod shapes;
 
 use std::time::Duration;
