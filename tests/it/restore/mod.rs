@@ -7,6 +7,7 @@ mod large;
 mod logs;
 mod moment;
 mod refused;
+mod runbook;
 mod shapes;
 
 use std::time::Duration;
