@@ -128,6 +128,7 @@ fn good() -> Restored {
         snapshot: id(),
         cluster: "goodbooks".into(),
         taken_at_ms: AT,
+        moment_ms: AT,
         keys: 780_122,
         bytes: 251_658_240,
         expired: 1,
