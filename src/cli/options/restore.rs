@@ -39,8 +39,8 @@ Exit codes:
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_long_help = AFTER)]
 pub struct Args {
-    /// Which snapshot, then the target: a cluster's name, or addresses of its nodes [default: latest]
-    #[arg(value_name = "ID|latest> <NAME|ADDR", num_args = 0..)]
+    /// Which snapshot (latest when none is named), then the target: a cluster's name, or addresses of its nodes
+    #[arg(value_name = "ID|NAME|ADDR", num_args = 0..)]
     pub words: Vec<String>,
     /// Where the snapshots are.
     #[command(flatten)]
