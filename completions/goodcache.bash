@@ -1603,7 +1603,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__restore)
-            opts="-o -v -q -h --repo --passphrase-file --output --of --rdb --keys --type --slots --hash-tag --min-ttl --replace --skip-existing --undelete --flush --confirm --dry-run --order --rate --max-latency --max-stall --with-acl --no-verify --restart --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --repo --passphrase-file --output --of --at --rdb --keys --type --slots --hash-tag --min-ttl --replace --skip-existing --undelete --flush --confirm --dry-run --order --rate --max-latency --max-stall --with-acl --no-verify --restart --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1626,6 +1626,10 @@ _goodcache() {
                     return 0
                     ;;
                 --of)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

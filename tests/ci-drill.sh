@@ -13,9 +13,9 @@ run() {
 
 mkdir -p target
 port=$(free_base_port)
-made=yes
+made+=(ci)
 run goodcache create ci --local --base-port "$port" --node-timeout 2s --yes
 run goodcache check ci --wait healthy --timeout 30s -o junit > target/cluster.xml
 run goodcache failover-test ci --confirm ci --max-outage 10s --junit target/drill.xml
 run goodcache destroy ci --confirm ci
-made=no
+made=()

@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # What the demo and the CI drill share; sourced, not run. It builds goodcache, puts settings and data into
-# a folder of their own, and sees to it that the cluster and that folder are gone afterwards, whatever
+# a folder of their own, and sees to it that the clusters and that folder are gone afterwards, whatever
 # happens.
 #
 #     . tests/cluster.sh NAME      # in the repository's root; the cluster will be called NAME
+#     made+=(NAME)                 # before a cluster is made
+#     made=()                      # once all are gone
 
 cluster=$1
 
@@ -14,13 +16,14 @@ bin=$PWD/${CARGO_TARGET_DIR:-target}/debug
 PATH=$bin:$bin/examples:$PATH
 
 home=$(mktemp -d "${TMPDIR:-/tmp}/goodcache-$cluster.XXXXXX")
-made=no
+made=()
 clean_up() {
     local status=$?
     trap - EXIT
-    if [ $made = yes ]; then
-        goodcache destroy "$cluster" --confirm "$cluster" >&2 || status=1
-    fi
+    local one
+    for one in "${made[@]}"; do
+        goodcache destroy "$one" --confirm "$one" >&2 || status=1
+    done
     rm -rf "$home"
     exit $status
 }

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # What goodcache does, shown on a real cluster of six local servers: made, filled with a little of the
-# GoodBooks load, checked, drilled, broken, healed, backed up, taken away again; the backup is proven by
-# loading it into servers of its own. Each command is printed before its output. Settings, data and
-# snapshots live in a folder of their own, and both the servers and it are gone afterwards, whatever
+# GoodBooks load, checked, drilled, broken, healed, backed up, taken away; then the backup is put into a
+# cluster of four masters and proven equal. Each command is printed before its output. Settings,
+# data and snapshots live in a folder of their own, and the servers and it are gone afterwards, whatever
 # happens.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly name=demo
+readonly name=demo other=demo-again
 readonly scale=0.01
 
 . tests/cluster.sh $name
@@ -20,7 +20,7 @@ run() {
 
 port=$(free_base_port)
 start=$SECONDS
-made=yes
+made+=("$name")
 run goodcache create "$name" --local --base-port "$port" --node-timeout 1s --yes
 run goodbooks --seed-node "127.0.0.1:$port" --scale $scale
 run goodcache check "$name"
@@ -55,6 +55,15 @@ printf '\na snapshot of all shards at one moment, encrypted; then real servers l
 export GOODCACHE_REPO=$home/backups GOODCACHE_PASSPHRASE_FILE=$home/passphrase
 run goodcache backup "$name"
 run goodcache backup verify latest --boot
+
+printf '\nthe cluster is lost, data and all:\n'
 run goodcache destroy "$name" --confirm "$name"
-made=no
+made=()
+
+printf '\nthe snapshot goes into one of another shape, four masters, and what that holds is read back and compared:\n'
+made+=("$other")
+run goodcache create "$other" --local --base-port "$port" --masters 4 --replicas 0 --node-timeout 1s --yes
+run goodcache restore latest "$other"
+run goodcache destroy "$other" --confirm "$other"
+made=()
 printf '\nall of it in %s s\n' $((SECONDS - start))

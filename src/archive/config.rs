@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::crypto::{Protection, WrappedKey};
+use super::identity::KeyFor;
 
 /// Of the repository. Raised when an older program must not touch it.
 pub const FORMAT: u32 = 1;
@@ -27,6 +28,9 @@ pub struct Config {
     /// The data key, wrapped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<WrappedKey>,
+    /// The data key for age recipients.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<KeyFor>,
 }
 
 impl Config {

@@ -88,6 +88,20 @@ pub enum CryptoError {
     /// An empty one.
     #[error("the passphrase is empty")]
     EmptyPassphrase,
+    /// The identity is none, or none that the repository is for.
+    #[error("the identity does not open this repository")]
+    WrongIdentity,
+    /// What was given is no recipient.
+    #[error("'{recipient}' is no age recipient: {why}")]
+    BadRecipient {
+        /// What was given.
+        recipient: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// An identity, in a program that cannot read it.
+    #[error("this goodcache was built without age, and an age identity was given")]
+    NoAge,
     /// The system has no randomness to give.
     #[error("the system gives no random numbers")]
     NoRandomness,
@@ -102,6 +116,12 @@ impl CryptoError {
             }
             CryptoError::BadKdf { .. } => "use the goodcache that made it, or a newer one",
             CryptoError::EmptyPassphrase => "check the file or variable it comes from",
+            CryptoError::WrongIdentity => {
+                "give an identity of one of its recipients (config.json there names them), or its \
+                 passphrase"
+            }
+            CryptoError::BadRecipient { .. } => "give what age-keygen calls the public key: age1...",
+            CryptoError::NoAge => "build it with: cargo install --path . --features age",
             CryptoError::NoRandomness => "check that /dev/urandom can be read",
         }
         .to_owned()
@@ -130,15 +150,39 @@ impl fmt::Debug for Keys {
     }
 }
 
-impl Keys {
-    /// New ones, and how they stand in the config. `bound` is what of the config must not change.
+/// From what all keys come: random, and kept wrapped alone.
+pub struct DataKey(SecretBox<[u8; KEY]>);
+
+impl DataKey {
+    /// A new one.
+    pub fn new() -> Result<DataKey, CryptoError> {
+        Ok(DataKey(SecretBox::new(Box::new(random::<KEY>()?))))
+    }
+
+    /// The one that stands before what it is bound to.
+    #[cfg(feature = "age")]
+    pub(super) fn behind(bytes: &[u8], bound: &[u8]) -> Option<DataKey> {
+        let (key, rest) = bytes.split_first_chunk::<KEY>()?;
+        (rest == bound).then(|| DataKey(SecretBox::new(Box::new(*key))))
+    }
+
+    pub(super) fn expose(&self) -> &[u8; KEY] {
+        self.0.expose_secret()
+    }
+
+    /// The keys that come of it.
+    pub fn keys(&self) -> Keys {
+        Keys::from_data(&self.0)
+    }
+
+    /// How it stands in the config for a passphrase. `bound` is what of the config must not change.
     /// Takes as long as [`Cost`] says: not for an async thread.
-    pub fn create(
+    pub fn wrap(
+        &self,
         passphrase: &Secret,
         cost: Cost,
         bound: &str,
-    ) -> Result<(Keys, WrappedKey), CryptoError> {
-        let data = SecretBox::new(Box::new(random::<KEY>()?));
+    ) -> Result<WrappedKey, CryptoError> {
         let salt = random::<SALT>()?;
         let mut wrapped = WrappedKey {
             kdf: "argon2id".to_owned(),
@@ -150,7 +194,7 @@ impl Keys {
         };
         let wrapping = derive(passphrase, &wrapped)?;
         let nonce = random::<NONCE>()?;
-        let mut body = data.expose_secret().to_vec();
+        let mut body = self.expose().to_vec();
         cipher(wrapping.expose_secret())
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
@@ -159,7 +203,21 @@ impl Keys {
             )
             .map_err(|_| CryptoError::NoRandomness)?;
         wrapped.key = hex::encode(&[nonce.as_slice(), &body].concat());
-        Ok((Keys::from_data(&data), wrapped))
+        Ok(wrapped)
+    }
+}
+
+impl Keys {
+    /// New ones, and how they stand in the config.
+    #[cfg(test)]
+    pub fn create(
+        passphrase: &Secret,
+        cost: Cost,
+        bound: &str,
+    ) -> Result<(Keys, WrappedKey), CryptoError> {
+        let data = DataKey::new()?;
+        let wrapped = data.wrap(passphrase, cost, bound)?;
+        Ok((data.keys(), wrapped))
     }
 
     /// Those of the config. Takes as long as its cost says: not for an async thread.

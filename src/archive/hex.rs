@@ -36,3 +36,11 @@ fn digit(byte: u8) -> Option<u8> {
         _ => None,
     }
 }
+
+/// Of any length.
+#[cfg(feature = "age")]
+pub fn decode_any(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; text.len() / 2];
+    decode_into(text, &mut bytes)?;
+    Some(bytes)
+}

@@ -16,6 +16,7 @@ async fn made_in(store: Store, protection: Protection) -> Repository {
         protection: Some(protection),
         cost: CHEAP,
         now_ms: NOW,
+        ..Creation::default()
     };
     Repository::create_or_open_in(store, secret.as_ref(), &creation)
         .await

@@ -9,6 +9,7 @@ mod envelope;
 mod error;
 mod hex;
 mod id;
+mod identity;
 mod log;
 mod manifest;
 mod repository;

@@ -8,11 +8,12 @@ use tokio::task::spawn_blocking;
 
 use super::chunk::{self, ChunkError};
 use super::config::{self, Config};
-use super::crypto::{self, Cost, Keys, Protection};
+use super::crypto::{self, Cost, CryptoError, DataKey, Keys, Protection};
 use super::envelope;
 use super::error::ArchiveError;
 use super::hex;
 use super::id::{Identity, Kind, SnapshotId};
+use super::identity;
 use super::manifest::{Chunk, Manifest};
 use super::slots::SlotTable;
 use super::store::{Store, StoreError, StoreOptions};
@@ -30,12 +31,14 @@ pub struct Access {
 }
 
 /// How a repository is made when there is none yet.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Creation {
     /// What the passphrase protects; by default all when there is one.
     pub protection: Option<Protection>,
     /// What deriving a key from it costs.
     pub cost: Cost,
+    /// Age recipients (`age1...`) whose identities open it too.
+    pub recipients: Vec<String>,
     /// Now, ms since the epoch.
     pub now_ms: u64,
 }
@@ -391,6 +394,13 @@ async fn keys_of(
         (Protection::None, None, _) => Ok(None),
         (Protection::None, Some(_), _) => Err(ArchiveError::NotProtected { place }),
         (_, None, _) => Err(ArchiveError::NeedsPassphrase { place }),
+        (_, Some(secret), _) if identity::is_identity(secret) => {
+            let data = identity::unwrap(&config.recipients, secret, &config.bound())?;
+            Ok(Some(data.keys()))
+        }
+        (_, Some(_), None) if !config.recipients.is_empty() => {
+            Err(CryptoError::WrongIdentity.into())
+        }
         (_, Some(_), None) => Err(ArchiveError::BadConfig {
             place,
             why: "it has no key".to_owned(),
@@ -424,11 +434,22 @@ async fn make(
         created_at_ms: creation.now_ms,
         protection,
         key: None,
+        recipients: Vec::new(),
     };
-    if let (Protection::Signed | Protection::Sealed, Some(passphrase)) = (protection, passphrase) {
-        let (passphrase, cost, bound) = (passphrase.clone(), creation.cost, config.bound());
-        let (_, wrapped) = blocking(move || Keys::create(&passphrase, cost, &bound)).await?;
-        config.key = Some(wrapped);
+    if let (Protection::Signed | Protection::Sealed, Some(secret)) = (protection, passphrase) {
+        let (data, bound) = (DataKey::new()?, config.bound());
+        let mut recipients = creation.recipients.clone();
+        if identity::is_identity(secret) {
+            recipients.push(identity::recipient_of(secret)?);
+        }
+        recipients.sort();
+        recipients.dedup();
+        let wrap = |recipient: &String| identity::wrap(&data, recipient, &bound);
+        config.recipients = recipients.iter().map(wrap).collect::<Result<_, _>>()?;
+        if !identity::is_identity(secret) {
+            let (secret, cost) = (secret.clone(), creation.cost);
+            config.key = Some(blocking(move || data.wrap(&secret, cost, &bound)).await?);
+        }
     }
     let body = serde_json::to_vec_pretty(&config).map_err(|why| ArchiveError::BadConfig {
         place: store.place().to_owned(),

@@ -24,6 +24,7 @@ fn creation(protection: Protection) -> Creation {
         protection: Some(protection),
         cost: CHEAP,
         now_ms: NOW,
+        ..Creation::default()
     }
 }
 

@@ -35,9 +35,15 @@ pub fn from_file(path: &Path, what: &str) -> Result<(Secret, Option<String>)> {
     Ok((secret, notice))
 }
 
+/// The first line; of an identity file of age, which begins with comments, that of the identity.
 fn first_line(from: impl BufRead) -> Result<Secret> {
+    let mut from = from.take(LONGEST);
     let mut line = String::new();
-    from.take(LONGEST).read_line(&mut line)?;
+    from.read_line(&mut line)?;
+    while line.starts_with("# created: ") || line.starts_with("# public key: ") {
+        line.clear();
+        from.read_line(&mut line)?;
+    }
     let line = line.trim_end_matches(['\r', '\n']);
     if line.is_empty() {
         bail!("its first line is empty");

@@ -16,8 +16,8 @@ use super::reach::{self, now_ms};
 use super::screen::{Asked, Screen};
 use super::settings::{Layers, RepositorySettings, Settings, Target};
 use super::signal::{Ended, Signals, unless_signalled_again};
-use super::{block_on, layers_of, screen, stopped};
-use crate::archive::{Access as ArchiveAccess, Creation, Manifest, Repository, SnapshotId};
+use super::{block_on, layers_of, screen, stopped, values};
+use crate::archive::{Access as ArchiveAccess, Creation, Manifest, Moment, Repository, SnapshotId};
 use crate::cluster::{Access, Momentary};
 use crate::model::{Slot, SlotSet};
 use crate::ops::backup::keep;
@@ -97,6 +97,7 @@ struct Restoring<'a> {
 struct Found {
     repository: Repository,
     manifest: Manifest,
+    moment: Option<Arc<Moment>>,
     /// A repository of files that go again at the end.
     _folder: Option<Folder>,
 }
@@ -161,6 +162,9 @@ impl Restoring<'_> {
             return self.files().await;
         }
         let (repository, _) = open::open(self.repository.access()?).await?;
+        if let Some(at) = self.args.at {
+            return self.at(repository, at.before(now_ms())).await;
+        }
         let manifest = match (self.asked.as_str(), &self.args.of) {
             (LATEST, Some(name)) => keep::find(&repository, LATEST, Some(name)).await,
             (LATEST, None) => return self.latest(repository).await,
@@ -169,6 +173,7 @@ impl Restoring<'_> {
         Ok(Found {
             manifest: manifest.map_err(failure)?,
             repository,
+            moment: None,
             _folder: None,
         })
     }
@@ -194,6 +199,7 @@ impl Restoring<'_> {
             (Some(manifest), 1) => Ok(Found {
                 manifest,
                 repository,
+                moment: None,
                 _folder: None,
             }),
             (Some(_), _) => {
@@ -206,6 +212,35 @@ impl Restoring<'_> {
                 Err(failure(crate::archive::ArchiveError::NoSnapshots { place }))
             }
         }
+    }
+
+    /// The last snapshot before that moment, and what was archived from there to it.
+    async fn at(&self, repository: Repository, at_ms: u64) -> Result<Found, Failure> {
+        if self.args.words.first().is_some_and(|word| word != LATEST) && self.asked != LATEST {
+            return Err(Failure::usage("--at finds the snapshot by itself")
+                .next(format!("leave {} out", self.asked)));
+        }
+        let cluster = match &self.args.of {
+            Some(name) => name.clone(),
+            None => self.latest(repository.clone()).await?.manifest.cluster,
+        };
+        let moment = repository.moment(&cluster, at_ms).await.map_err(failure)?;
+        let moment = moment.map_err(|none| {
+            let hint = none.hint();
+            Failure::new(Exit::Refused, none).next(hint)
+        })?;
+        let told = crate::model::words::timestamp(at_ms);
+        if matches!(self.args.at, Some(values::When::Ago(_))) {
+            self.screen.say(&format!(
+                "goodcache: restoring {told}; should it stop half-way, go on with --at {told}"
+            ));
+        }
+        Ok(Found {
+            manifest: moment.base.clone(),
+            moment: Some(Arc::new(moment)),
+            repository,
+            _folder: None,
+        })
     }
 
     /// RDB files become a repository of their own, so that all that holds for snapshots holds for them.
@@ -232,6 +267,7 @@ impl Restoring<'_> {
         Ok(Found {
             repository,
             manifest,
+            moment: None,
             _folder: Some(folder),
         })
     }
@@ -247,6 +283,7 @@ impl Restoring<'_> {
             ground,
             repository: found.repository.clone(),
             manifest: Arc::new(found.manifest.clone()),
+            moment: found.moment.clone(),
             // Files are read into another repository each time: there is nothing to go on with.
             journal: file("restore").filter(|_| self.args.rdb.is_empty()),
             settings: match file("restore-settings") {

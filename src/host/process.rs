@@ -273,14 +273,16 @@ fn not_up(folder: &Path, port: u16) -> ProcessError {
 
 /// The process of the node on that port, when it runs.
 pub fn running(folder: &Path, port: u16) -> Option<i32> {
-    let folder = fs::canonicalize(node_folder(folder, port)).ok()?;
-    let pid: i32 = fs::read_to_string(folder.join("pid"))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    let home = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
-    (home == folder).then_some(pid)
+    let pid = fs::read_to_string(node_folder(folder, port).join("pid")).ok()?;
+    let pid: i32 = pid.trim().parse().ok()?;
+    lives(folder, port, pid).then_some(pid)
+}
+
+/// Whether that process is there and at home in the node's folder.
+fn lives(folder: &Path, port: u16, pid: i32) -> bool {
+    let folder = fs::canonicalize(node_folder(folder, port));
+    let home = fs::read_link(format!("/proc/{pid}/cwd"));
+    matches!((folder, home), (Ok(folder), Ok(home)) if folder == home)
 }
 
 /// The ports of the nodes whose folders are there, in order.
@@ -337,7 +339,8 @@ fn end(folder: &Path, port: u16, pid: i32) -> Result<(), ProcessError> {
         }
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            if running(folder, port) != Some(pid) {
+            // A server that ends removes its pid file first, and writes to its log after that.
+            if !lives(folder, port, pid) {
                 return Ok(());
             }
             std::thread::sleep(PAUSE);
@@ -456,6 +459,25 @@ mod tests {
         }
         assert_eq!(remove(folder.path()).unwrap(), 0);
         assert!(folder.path().join("notes").exists() && !node.exists());
+    }
+
+    #[test]
+    fn a_process_without_its_pid_file_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = folder.path().join("7001");
+        fs::create_dir(&node).unwrap();
+        let mut ending = std::process::Command::new("sleep")
+            .arg("600")
+            .current_dir(&node)
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(ending.id()).unwrap();
+        assert_eq!(running(folder.path(), 7001), None);
+        assert!(lives(folder.path(), 7001, pid));
+        signal(pid, Signal::TERM);
+        end(folder.path(), 7001, pid).unwrap();
+        assert!(!lives(folder.path(), 7001, pid));
+        ending.wait().unwrap();
     }
 
     #[test]

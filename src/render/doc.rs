@@ -69,9 +69,9 @@ pub struct Entry {
     pub word: String,
     /// The word's tone.
     pub tone: Tone,
-    /// The stable code.
+    /// The stable code; empty where there is none.
     pub code: String,
-    /// Who.
+    /// Who; empty where it is the subject of the whole document.
     pub subject: String,
     /// What.
     pub summary: String,
@@ -79,6 +79,16 @@ pub struct Entry {
     pub seen: Vec<String>,
     /// What to do next, a line each; commands can be pasted.
     pub next: Vec<String>,
+}
+
+impl Entry {
+    /// Who and what.
+    pub(super) fn sentence(&self) -> String {
+        match self.subject.is_empty() {
+            true => self.summary.clone(),
+            false => format!("{}: {}", self.subject, self.summary),
+        }
+    }
 }
 
 /// One part of a document.

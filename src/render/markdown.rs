@@ -71,12 +71,14 @@ fn row(cells: impl Iterator<Item = String>) -> String {
 }
 
 fn finding(entry: &Entry) -> String {
+    let named = match entry.code.is_empty() {
+        true => String::new(),
+        false => format!("{} ", code(&entry.code)),
+    };
     let mut lines = vec![format!(
-        "- **{}** {} {}: {}",
+        "- **{}** {named}{}",
         escape(&entry.word),
-        code(&entry.code),
-        escape(&entry.subject),
-        escape(&entry.summary)
+        escape(&entry.sentence())
     )];
     let seen = entry.seen.iter().flat_map(|text| plain::lines(text));
     lines.extend(seen.map(|line| format!("  - seen: {}", escape(&line))));

@@ -23,11 +23,11 @@ pub fn plan(manifest: &Manifest, target: &str, plan: &Plan) -> Doc {
         word: word.to_owned(),
         tone,
         rest: format!(
-            "snapshot {} of {}, {}: {} keys, {}",
+            "snapshot {} of {}, {}: {}, {}",
             manifest.id,
             manifest.cluster,
             timestamp(manifest.taken_at_ms),
-            count(plan.keys),
+            keys(plan.keys),
             bytes(plan.bytes)
         ),
     });
@@ -46,7 +46,7 @@ pub fn plan(manifest: &Manifest, target: &str, plan: &Plan) -> Doc {
         "logs".to_owned(),
         Cell::plain(match plan.log_commands {
             0 => "nothing came between the data and the cut".to_owned(),
-            commands => format!("{} commands to play behind the data", count(commands)),
+            commands => format!("{} to play behind the data", many(commands, "command")),
         }),
     ));
     doc.push(Block::KeyValues(facts));
@@ -59,7 +59,7 @@ pub fn plan(manifest: &Manifest, target: &str, plan: &Plan) -> Doc {
 
 fn refusal(refusal: &crate::ops::restore::Refusal) -> Entry {
     Entry {
-        word: "REFUSED".into(),
+        word: "FAULT".into(),
         tone: Tone::Bad,
         code: String::new(),
         subject: String::new(),
@@ -116,7 +116,11 @@ pub fn restored(target: &str, restored: &Restored) -> Doc {
         word: word.to_owned(),
         tone,
         rest: format!(
-            "snapshot {} of {}, in {}",
+            "{}snapshot {} of {}, in {}",
+            match restored.moment_ms == restored.taken_at_ms {
+                true => String::new(),
+                false => format!("as it was at {}: ", timestamp(restored.moment_ms)),
+            },
             restored.snapshot,
             timestamp(restored.taken_at_ms),
             duration(Duration::from_millis(restored.duration_ms))
@@ -126,7 +130,7 @@ pub fn restored(target: &str, restored: &Restored) -> Doc {
     for reason in &restored.impossible {
         doc.paragraph(format!(
             "{} cannot go to this target: {}; the first: {}",
-            counted(usize::try_from(reason.keys).unwrap_or(usize::MAX), "key"),
+            keys(reason.keys),
             reason.why,
             reason.first
         ));
@@ -134,7 +138,7 @@ pub fn restored(target: &str, restored: &Restored) -> Doc {
     for database in &restored.databases {
         doc.paragraph(format!(
             "{} of database {}, which the target does not have; the first: {}",
-            counted(usize::try_from(database.keys).unwrap_or(usize::MAX), "key"),
+            keys(database.keys),
             database.db,
             database.first
         ));
@@ -143,17 +147,11 @@ pub fn restored(target: &str, restored: &Restored) -> Doc {
         doc.paragraph(format!(
             "{} that the logs change came into the target meanwhile: left as they are (--replace \
              replaces them)",
-            counted(
-                usize::try_from(restored.in_the_way).unwrap_or(usize::MAX),
-                "key"
-            )
+            keys(restored.in_the_way)
         ));
     }
     if restored.refused > 0 {
-        let commands = counted(
-            usize::try_from(restored.refused).unwrap_or(usize::MAX),
-            "command",
-        );
+        let commands = many(restored.refused, "command");
         doc.title(format!("{commands} refused by the target"));
         let mut table = Table::new([
             Column::left("COMMAND", 1),
@@ -184,47 +182,52 @@ fn facts(restored: &Restored) -> Vec<(String, Cell)> {
     let mut facts = vec![fact(
         "sent",
         format!(
-            "{} keys, {} in {} ({}/s)",
-            count(restored.keys),
+            "{}, {} in {} ({}/s)",
+            keys(restored.keys),
             bytes(restored.bytes),
             millis(restored.load_ms as f64),
             bytes((restored.bytes as f64 / seconds) as u64)
         ),
     )];
-    let mut add = |name: &str, number: u64, words: &str| {
+    if restored.is_resumed {
+        let words = "where an earlier run stopped; what that one sent is not counted above";
+        facts.push(fact("went on", words.to_owned()));
+    }
+    let mut add = |name: &str, number: u64, noun: &str, words: &str| {
         if number > 0 {
-            facts.push(fact(name, format!("{} {words}", count(number))));
+            facts.push(fact(name, format!("{} {words}", many(number, noun))));
         }
     };
     add(
         "expired",
         restored.expired,
-        "keys whose time was over: not sent",
+        "key",
+        "whose time was over: not sent",
     );
-    add(
-        "kept",
-        restored.kept,
-        "keys that were there already: left as they were",
-    );
+    add("kept", restored.kept, "key", "that the target had already");
     add(
         "in parts",
         restored.in_parts,
-        "large keys, so that no command took long",
+        "large key",
+        "sent piece by piece, so that no command took long",
     );
     add(
-        "log",
+        "played",
         restored.log_commands,
-        "commands that came between the data and the cut: played",
+        "command",
+        "that came between the data and the cut",
     );
     add(
         "overtaken",
         restored.log_overtaken,
-        "commands of the log about keys whose time is over",
+        "command",
+        "about keys whose time is over: without effect",
     );
     add(
         "sent again",
         restored.sent_again,
-        "commands, for the target had changed meanwhile",
+        "command",
+        "for the target had changed meanwhile",
     );
     if !restored.warmth.is_empty() {
         let steps: Vec<String> = restored
@@ -235,37 +238,40 @@ fn facts(restored: &Restored) -> Vec<(String, Cell)> {
         facts.push(fact("heat back", steps.join(", ")));
     }
     if let Some(ms) = restored.slowest_answer_ms {
-        facts.push(fact(
-            "slowest",
-            format!("answer to PING beside the load: {}", millis(ms)),
-        ));
+        let words = format!("PING took {} at the most beside the load", millis(ms));
+        facts.push(fact("latency", words));
     }
     if let Some(proof) = &restored.proof {
         facts.push(proven(proof));
+        facts.extend(left_out(proof));
     }
     facts
 }
 
 fn proven(proof: &Proof) -> (String, Cell) {
-    let mut words = format!(
-        "{} keys in {} read back and equal",
-        count(proof.keys_equal),
+    let words = format!(
+        "{} in {} read back and equal",
+        keys(proof.keys_equal),
         counted(proof.slots_equal, "slot")
     );
-    if proof.ending > 0 {
-        words.push_str(&format!("; {} expire within moments", count(proof.ending)));
-    }
-    if proof.played > 0 {
-        words.push_str(&format!(
-            "; {} keys that the logs change are played, not compared",
-            count(proof.played)
-        ));
-    }
     let tone = match proof.is_equal() {
         true => Tone::Good,
         false => Tone::Plain,
     };
     ("proof".to_owned(), Cell::new(words, tone))
+}
+
+/// What the proof says nothing of.
+fn left_out(proof: &Proof) -> Option<(String, Cell)> {
+    let reasons = [
+        (proof.ending, "about to expire"),
+        (proof.played, "that the logs change"),
+    ];
+    let reasons = reasons.iter().filter(|(number, _)| *number > 0);
+    let words: Vec<String> = reasons
+        .map(|(number, why)| format!("{} {why}", keys(*number)))
+        .collect();
+    (!words.is_empty()).then(|| ("not compared".to_owned(), Cell::plain(words.join(", "))))
 }
 
 fn differing(doc: &mut Doc, proof: &Proof) {
@@ -293,3 +299,14 @@ fn differing(doc: &mut Doc, proof: &Proof) {
         doc.faint("more are in -o json");
     }
 }
+
+fn keys(number: u64) -> String {
+    many(number, "key")
+}
+
+fn many(number: u64, noun: &str) -> String {
+    counted(usize::try_from(number).unwrap_or(usize::MAX), noun)
+}
+
+#[cfg(test)]
+mod tests;

@@ -112,14 +112,17 @@ impl Look {
     fn finding(self, entry: &Entry, column: usize) -> Vec<String> {
         let word = clean(&entry.word);
         let blanks = " ".repeat(column - plain::width(&word));
-        let code = clean(&entry.code);
-        let start = column + plain::width(&code) + 1;
-        let sentence = format!("{}: {}", clean(&entry.subject), clean(&entry.summary));
-        let mut lines = self.wrapped(&sentence, start, column);
+        let (start, code) = match clean(&entry.code) {
+            code if code.is_empty() => (column, String::new()),
+            code => (
+                column + plain::width(&code) + 1,
+                format!("{} ", self.paint(&code, Tone::Strong)),
+            ),
+        };
+        let mut lines = self.wrapped(&clean(&entry.sentence()), start, column);
         lines[0] = format!(
-            "{}{blanks}{} {}",
+            "{}{blanks}{code}{}",
             self.paint(&word, entry.tone),
-            self.paint(&code, Tone::Strong),
             lines[0]
         );
         for (label, texts) in [("seen: ", &entry.seen), ("next: ", &entry.next)] {

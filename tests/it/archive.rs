@@ -32,6 +32,7 @@ fn creation(protection: Option<Protection>) -> Creation {
         protection,
         cost,
         now_ms: now_ms(),
+        ..Creation::default()
     }
 }
 

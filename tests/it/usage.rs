@@ -10,11 +10,12 @@ use std::{env, fs};
 use crate::support::{Fleet, Home, Outcome, Spec, free_ports, goodcache, until};
 
 const SECRET: &str = "pl4nted-s3cret";
-const COMMANDS: [&str; 6] = [
+const COMMANDS: [&str; 7] = [
     "create",
     "check",
     "failover-test",
     "backup",
+    "restore",
     "destroy",
     "generate",
 ];

@@ -60,6 +60,7 @@ pub(in crate::cli) async fn open(access: Access) -> Result<(Repository, Access),
 pub(in crate::cli) async fn open_or_make(access: Access) -> Result<(Repository, Access), Failure> {
     let creation = Creation {
         now_ms: crate::cli::reach::now_ms(),
+        recipients: recipients(),
         ..Creation::default()
     };
     match Repository::create_or_open(&access, &creation).await {
@@ -67,4 +68,16 @@ pub(in crate::cli) async fn open_or_make(access: Access) -> Result<(Repository, 
         Err(ArchiveError::NeedsPassphrase { .. }) => open(access).await,
         result => result.map(|opened| (opened, access)).map_err(failure),
     }
+}
+
+/// The variable that names age recipients for a repository that is made.
+const RECIPIENTS: &str = "GOODCACHE_RECIPIENTS";
+
+fn recipients() -> Vec<String> {
+    let named = std::env::var(RECIPIENTS).unwrap_or_default();
+    let names = named.split(|c: char| c == ',' || c.is_whitespace());
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

@@ -14,6 +14,7 @@ const AFTER: &str = "\
 Examples:
   goodcache restore latest shop --dry-run
   goodcache restore latest shop --replace --confirm shop
+  goodcache restore shop-new --of shop --at 2026-11-24T12:03:07Z
   goodcache restore 20261124T163114 10.0.0.5:7001 --keys 'session:*' --undelete
   goodcache restore shop-new --rdb /var/backups/shop-nodes
   goodcache restore latest shop --repo s3://backups/shop --max-latency 20ms
@@ -38,8 +39,8 @@ Exit codes:
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_long_help = AFTER)]
 pub struct Args {
-    /// Which snapshot, then the target: a cluster's name, or addresses of its nodes [default: latest]
-    #[arg(value_name = "ID|latest> <NAME|ADDR", num_args = 0..)]
+    /// Which snapshot (latest when none is named), then the target: a cluster's name, or addresses of its nodes
+    #[arg(value_name = "ID|NAME|ADDR", num_args = 0..)]
     pub words: Vec<String>,
     /// Where the snapshots are.
     #[command(flatten)]
@@ -47,6 +48,9 @@ pub struct Args {
     /// With 'latest': of the cluster that was backed up under this name [default: the target's]
     #[arg(long, value_name = "NAME")]
     pub of: Option<String>,
+    /// Restore this moment of a cluster that is followed (backup --follow): 2026-11-24T12:03:07Z, or 5m for five minutes ago
+    #[arg(long, value_name = "TIME", value_parser = values::moment, conflicts_with = "rdb")]
+    pub at: Option<values::When>,
     /// Restore these RDB files, or folders of them, instead of a snapshot
     #[arg(long, value_name = "FILE|DIR", num_args = 1..)]
     pub rdb: Vec<PathBuf>,

@@ -93,6 +93,11 @@ fn option<'a>(out: &mut [Word<'a>], first: usize, at: impl Fn(Time, &[u8]) -> Op
 
 /// `RESTORE key ttl payload ...`: nothing expires at 0.
 fn restore<'a>(out: &mut Vec<Word<'a>>, at: impl Fn(Time, &[u8]) -> Option<Word<'a>>) {
+    // A key that moves between shards is there already, where all of them are played into one place.
+    let has = |word: &[u8]| out.iter().skip(4).any(|own| own.eq_ignore_ascii_case(word));
+    if out[0].eq_ignore_ascii_case(b"RESTORE-ASKING") && !has(b"REPLACE") && out.len() >= 4 {
+        out.push(b"REPLACE"[..].into());
+    }
     out[0] = b"RESTORE"[..].into();
     let is_time = out
         .iter()

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::order::Options;
 use super::trouble::Trouble;
+use crate::archive::Moment;
 use crate::model::SlotSet;
 
 /// The journal's form. A newer one is not read.
@@ -161,11 +163,12 @@ impl Journal {
 }
 
 /// What is asked for, in words that only the same command has.
-pub(super) fn how(options: &super::order::Options) -> String {
+pub(super) fn how(options: &Options, moment: Option<&Moment>) -> String {
     let select = &options.select;
     let slots = select.slots.as_ref().map(SlotSet::to_string);
+    let at_ms = moment.map(|moment| moment.at_ms);
     format!(
-        "{:?} {:?} {:?} {:?} {slots:?} {:?}",
+        "{:?} {:?} {:?} {:?} {slots:?} {:?} {at_ms:?}",
         options.existing, options.order, select.globs, select.families, select.min_ttl_ms
     )
 }

@@ -284,7 +284,7 @@ impl<'a> Packer<'a> {
 
     fn take(&mut self, entry: &Entry<'_>) -> Result<Due, RdbError> {
         let (loading, packing) = (self.loading, &self.loading.packing);
-        match packing.judge(self.shard, entry, self.now_ms) {
+        match packing.judge(entry, self.now_ms) {
             Packed::Whole => {}
             other => {
                 loading.count(other, entry);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::select::Select;
-use crate::archive::{Manifest, Repository};
+use crate::archive::{Manifest, Moment, Repository};
 use crate::cluster::{Access, Momentary};
 use crate::model::Events;
 use crate::ops::backup::Ground;
@@ -69,6 +69,8 @@ pub struct Place {
     pub repository: Repository,
     /// The snapshot.
     pub manifest: Arc<Manifest>,
+    /// The moment that is wanted, where it comes after the snapshot.
+    pub moment: Option<Arc<Moment>>,
     /// Where is noted how far it came; `None` notes nothing.
     pub journal: Option<std::path::PathBuf>,
     /// The settings that are changed while the target is read back.

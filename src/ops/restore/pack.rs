@@ -117,12 +117,12 @@ impl Packing {
     }
 
     /// Whether that entry is sent at all, and if not why.
-    pub(super) fn judge(&self, shard: usize, entry: &Entry<'_>, now_ms: u64) -> Packed {
+    pub(super) fn judge(&self, entry: &Entry<'_>, now_ms: u64) -> Packed {
         let is_touched = self.touched.has(entry.db, entry.key);
         if is_touched != (self.part == Part::Touched)
             || !self.wave.takes(entry)
             || !self.select.takes(entry, now_ms)
-            || self.touched.is_flushed(shard, entry.db)
+            || self.touched.is_flushed(entry.db, entry.slot())
             || (is_touched && self.touched.is_spared(entry.db, entry.key))
         {
             return Packed::NotMeant;

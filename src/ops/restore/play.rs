@@ -51,16 +51,14 @@ impl Playing<'_> {
     /// Takes every key away that the logs change.
     pub(super) async fn reset(&self, feeds: &Feeds) -> Result<(), Trouble> {
         let mut out = Outgoing::new(feeds, self);
-        for shard in 0..self.logs.manifest.shards.len() {
-            let take = async |logged: Logged<'_>| {
-                for key in self.keys(&logged) {
-                    let words = [Word::from(&b"UNLINK"[..]), Word::from(key)];
-                    out.push(slot(key), logged.db, &words).await?;
-                }
-                Ok(())
-            };
-            self.logs.each(shard, take).await?;
-        }
+        let take = async |logged: Logged<'_>| {
+            for key in self.keys(&logged) {
+                let words = [Word::from(&b"UNLINK"[..]), Word::from(key)];
+                out.push(slot(key), logged.db, &words).await?;
+            }
+            Ok(())
+        };
+        self.logs.walk(self.touched, take).await?;
         out.finish().await
     }
 
@@ -68,17 +66,11 @@ impl Playing<'_> {
     pub(super) async fn play(&self, feeds: &Feeds) -> Result<u64, Trouble> {
         let mut out = Outgoing::new(feeds, self);
         let mut played = 0;
-        for shard in 0..self.logs.manifest.shards.len() {
-            let take = async |logged: Logged<'_>| {
-                let end = logged.command.end;
-                if self.touched.is_before_flush(shard, logged.db, end) {
-                    return Ok(());
-                }
-                played += self.one(&mut out, &logged).await?;
-                Ok(())
-            };
-            self.logs.each(shard, take).await?;
-        }
+        let take = async |logged: Logged<'_>| {
+            played += self.one(&mut out, &logged).await?;
+            Ok(())
+        };
+        self.logs.walk(self.touched, take).await?;
         out.finish().await?;
         Ok(played)
     }
@@ -91,7 +83,11 @@ impl Playing<'_> {
             out.everywhere(&words).await?;
             return Ok(1);
         }
-        let keys: Vec<&[u8]> = self.keys(logged);
+        // What comes before its slot was emptied counts for nothing.
+        let is_over =
+            |key: &&[u8]| (self.touched).is_before_flush(logged.seq, logged.db, Slot::of_key(key));
+        let mut keys = self.keys(logged);
+        keys.retain(|key| !is_over(key));
         if keys.is_empty() {
             return Ok(0);
         }
@@ -145,15 +141,13 @@ impl Playing<'_> {
             nodes: BTreeMap::new(),
             waiting: BTreeMap::new(),
         };
-        for shard in 0..self.logs.manifest.shards.len() {
-            let take = async |logged: Logged<'_>| {
-                for key in self.keys(&logged) {
-                    asking.add(logged.db, key).await?;
-                }
-                Ok(())
-            };
-            self.logs.each(shard, take).await?;
-        }
+        let take = async |logged: Logged<'_>| {
+            for key in self.keys(&logged) {
+                asking.add(logged.db, key).await?;
+            }
+            Ok(())
+        };
+        self.logs.walk(self.touched, take).await?;
         asking.finish().await
     }
 
@@ -162,31 +156,29 @@ impl Playing<'_> {
         let table = self.routes.now();
         let mut nodes = BTreeMap::<NodeAddr, Node>::new();
         let mut found = Vec::new();
-        for shard in 0..self.logs.manifest.shards.len() {
-            let take = async |logged: Logged<'_>| {
-                for key in self.keys(&logged) {
-                    let Some(addr) = table.addr(slot(key)) else {
-                        continue;
-                    };
-                    if !nodes.contains_key(addr) {
-                        nodes.insert(addr.clone(), Node::connect(self.access, addr).await?);
-                    }
-                    let Some(node) = nodes.get(addr) else {
-                        continue;
-                    };
-                    let flight = [
-                        Command::words("SELECT").arg(logged.db.to_string()),
-                        Command::words("EXISTS").arg(key),
-                    ];
-                    let replies = node.ask_all(&flight).await?;
-                    if matches!(replies.last(), Some(Ok(Reply::Integer(1)))) {
-                        found.push((logged.db, key.to_vec()));
-                    }
+        let take = async |logged: Logged<'_>| {
+            for key in self.keys(&logged) {
+                let Some(addr) = table.addr(slot(key)) else {
+                    continue;
+                };
+                if !nodes.contains_key(addr) {
+                    nodes.insert(addr.clone(), Node::connect(self.access, addr).await?);
                 }
-                Ok(())
-            };
-            self.logs.each(shard, take).await?;
-        }
+                let Some(node) = nodes.get(addr) else {
+                    continue;
+                };
+                let flight = [
+                    Command::words("SELECT").arg(logged.db.to_string()),
+                    Command::words("EXISTS").arg(key),
+                ];
+                let replies = node.ask_all(&flight).await?;
+                if matches!(replies.last(), Some(Ok(Reply::Integer(1)))) {
+                    found.push((logged.db, key.to_vec()));
+                }
+            }
+            Ok(())
+        };
+        self.logs.walk(self.touched, take).await?;
         Ok(found)
     }
 }

@@ -149,7 +149,7 @@ impl Proving<'_> {
         let walks = shards.map(|index| async move {
             let (mut own, mut digester, mut ending) = (SlotDigests::new(), Digester::new(), 0_u64);
             let take = |entry: &Entry<'_>| {
-                let judged = self.packing.judge(index, entry, self.now_ms);
+                let judged = self.packing.judge(entry, self.now_ms);
                 if judged == Packed::Whole && self.packing.can_go(entry)? {
                     match counted.counts(entry) {
                         true => own.add(&mut digester, &self.packing.as_it_goes(entry))?,
@@ -214,7 +214,7 @@ impl Proving<'_> {
             |entry: &Entry<'_>| Slot::new(entry.slot()).is_some_and(|slot| slots.contains(slot));
         for index in 0..self.manifest.shards.len() {
             let take = |entry: &Entry<'_>| {
-                let is_whole = self.packing.judge(index, entry, self.now_ms) == Packed::Whole;
+                let is_whole = self.packing.judge(entry, self.now_ms) == Packed::Whole;
                 if is_meant(entry)
                     && is_whole
                     && counted.counts(entry)

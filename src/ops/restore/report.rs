@@ -23,6 +23,8 @@ pub struct Restored {
     pub cluster: String,
     /// When that was taken, ms since the epoch.
     pub taken_at_ms: u64,
+    /// The moment that was restored, ms since the epoch: that of the snapshot, or a later one.
+    pub moment_ms: u64,
     /// Keys that were sent.
     pub keys: u64,
     /// Their bytes.
@@ -74,6 +76,7 @@ pub struct Restored {
 /// What a report is made of.
 pub(super) struct Told<'a> {
     pub manifest: &'a Manifest,
+    pub moment_ms: Option<u64>,
     pub plan: Plan,
     pub counts: Counts,
     pub tally: &'a Tally,
@@ -109,6 +112,7 @@ impl Restored {
             snapshot: told.manifest.id.clone(),
             cluster: told.manifest.cluster.clone(),
             taken_at_ms: told.manifest.taken_at_ms,
+            moment_ms: told.moment_ms.unwrap_or(told.manifest.taken_at_ms),
             keys: of(&counts.entries).saturating_sub(of(&tally.busy)),
             bytes: of(&counts.bytes),
             expired: of(&counts.expired),

@@ -63,12 +63,12 @@ pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Tro
         repository: &place.repository,
         manifest: &place.manifest,
     };
-    let touched = logs.touched().await?;
+    let touched = logs.touched(place.moment.clone()).await?;
     let tables = tables(&place).await?;
     let asked = Asked {
         snapshot: place.manifest.id.to_string(),
         target: options.target.clone(),
-        how: how(&options),
+        how: how(&options, place.moment.as_deref()),
     };
     let journal = Journal::open(place.journal.as_deref(), asked, (options.now_ms)());
     let known = Known {
@@ -205,6 +205,7 @@ impl Running {
         let slowest = brake.slowest();
         Ok(Restored::new(super::report::Told {
             manifest: &self.place.manifest,
+            moment_ms: self.place.moment.as_ref().map(|moment| moment.at_ms),
             plan: self.plan,
             counts: self.counts,
             tally: feeds.tally(),

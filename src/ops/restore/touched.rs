@@ -5,11 +5,15 @@
 //! touches get their expiries shifted by a hundred years, in the base as in the log; when the log is
 //! played they are shifted back, and those expire whose time is over.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use crate::rdb::{Changes, LogCommand};
+use super::log::{Logged, Ownership};
+use crate::archive::Moment;
+use crate::model::{Slot, SlotSet};
+use crate::rdb::Changes;
 
 /// A hundred years.
 pub(super) const SHIFT_MS: i64 = 100 * 365 * 86_400_000;
@@ -21,21 +25,37 @@ pub(super) struct Touched {
     keys: HashSet<u128>,
     /// Those of them that the target had before and that must stay as they are.
     spared: HashSet<u128>,
-    /// Where the log of a shard empties a database for the last time: the base, and what comes before,
-    /// counts for nothing there.
-    flushes: BTreeMap<(usize, u64), u64>,
-    /// Where it empties all.
-    flushes_all: BTreeMap<usize, u64>,
+    /// Where slots were emptied: what their bases hold, and what comes before, counts for nothing.
+    flushes: Vec<Flush>,
     /// Commands in all.
     pub commands: u64,
     /// Commands of which nobody knows what they change.
     pub unknown: BTreeSet<String>,
+    /// The moment that is restored, where it is not that of the snapshot.
+    pub moment: Option<Arc<Moment>>,
+    pub ownership: Ownership,
+}
+
+/// Slots that were emptied.
+#[derive(Debug)]
+struct Flush {
+    /// By which command.
+    seq: u64,
+    /// In which database; `None` for all.
+    db: Option<u64>,
+    slots: Arc<SlotSet>,
+}
+
+impl Flush {
+    fn is_of(&self, db: u64, slot: Slot) -> bool {
+        self.db.is_none_or(|own| own == db) && self.slots.contains(slot)
+    }
 }
 
 impl Touched {
     /// Whether no log changes anything.
     pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.flushes.is_empty() && self.flushes_all.is_empty()
+        self.keys.is_empty() && self.flushes.is_empty()
     }
 
     /// Whether no log changes a key; one may still empty all.
@@ -78,33 +98,36 @@ impl Touched {
         self.spared.extend(hashes);
     }
 
-    /// Whether the base of that shard counts for nothing in that database.
-    pub(super) fn is_flushed(&self, shard: usize, db: u64) -> bool {
-        self.flushes_all.contains_key(&shard) || self.flushes.contains_key(&(shard, db))
+    /// Whether what the base has in that slot counts for nothing.
+    pub(super) fn is_flushed(&self, db: u64, slot: u16) -> bool {
+        !self.flushes.is_empty()
+            && Slot::new(slot)
+                .is_some_and(|slot| self.flushes.iter().any(|flush| flush.is_of(db, slot)))
     }
 
-    /// Whether that command comes before the database was emptied, or is what empties it.
-    pub(super) fn is_before_flush(&self, shard: usize, db: u64, end: u64) -> bool {
-        let all = self.flushes_all.get(&shard);
-        let one = self.flushes.get(&(shard, db));
-        all.into_iter().chain(one).any(|flush| end <= *flush)
+    /// Whether that place comes before the slot was emptied.
+    pub(super) fn is_before_flush(&self, seq: u64, db: u64, slot: Slot) -> bool {
+        let mut flushes = self.flushes.iter();
+        flushes.any(|flush| seq <= flush.seq && flush.is_of(db, slot))
     }
 
-    /// Notes a command of the log of that shard.
-    pub(super) fn note(&mut self, shard: usize, db: u64, command: &LogCommand<'_>) {
+    /// Notes a command.
+    pub(super) fn note(&mut self, logged: &Logged<'_>) {
         self.commands += 1;
-        match command.changes() {
+        let flush = |db| Flush {
+            seq: logged.seq,
+            db,
+            slots: logged.slots.clone(),
+        };
+        match logged.command.changes() {
             Changes::Nothing => {}
             Changes::Keys(keys) => {
-                self.keys.extend(keys.iter().map(|key| hash(db, key)));
+                self.keys
+                    .extend(keys.iter().map(|key| hash(logged.db, key)));
             }
-            Changes::All => match command.name().as_str() {
-                "flushall" => {
-                    self.flushes_all.insert(shard, command.end);
-                }
-                "flushdb" => {
-                    self.flushes.insert((shard, db), command.end);
-                }
+            Changes::All => match logged.command.name().as_str() {
+                "flushall" => self.flushes.push(flush(None)),
+                "flushdb" => self.flushes.push(flush(Some(logged.db))),
                 name => {
                     self.unknown.insert(name.to_owned());
                 }
@@ -113,41 +136,51 @@ impl Touched {
     }
 }
 
-fn hash(db: u64, key: &[u8]) -> u128 {
+pub(super) fn hash(db: u64, key: &[u8]) -> u128 {
     xxh3_128_with_seed(key, db)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rdb::LogCommand;
 
-    fn command<'a>(words: &[&'a str], end: u64) -> LogCommand<'a> {
-        LogCommand {
-            words: words.iter().map(|word| word.as_bytes()).collect(),
-            end,
+    fn logged<'a>(words: &[&'a str], seq: u64, db: u64, slots: SlotSet) -> Logged<'a> {
+        Logged {
+            seq,
+            db,
+            came_ms: 0,
+            command: LogCommand {
+                words: words.iter().map(|word| word.as_bytes()).collect(),
+                end: seq,
+            },
+            slots: Arc::new(slots),
         }
     }
 
     #[test]
     fn what_a_log_touches_is_known_by_database() {
         let mut touched = Touched::default();
-        touched.note(0, 0, &command(&["SET", "a", "1"], 10));
-        touched.note(0, 3, &command(&["DEL", "b", "c"], 20));
-        touched.note(0, 0, &command(&["PING"], 25));
+        let all = SlotSet::full;
+        touched.note(&logged(&["SET", "a", "1"], 1, 0, all()));
+        touched.note(&logged(&["DEL", "b", "c"], 2, 3, all()));
+        touched.note(&logged(&["PING"], 3, 0, all()));
         assert!(touched.has(0, b"a") && touched.has(3, b"b") && touched.has(3, b"c"));
         assert!(!touched.has(0, b"b") && !touched.has(3, b"a"));
         assert_eq!((touched.len(), touched.commands), (3, 3));
-        touched.note(0, 0, &command(&["SWAPDB", "0", "1"], 30));
+        touched.note(&logged(&["SWAPDB", "0", "1"], 4, 0, all()));
         assert_eq!(touched.unknown.iter().collect::<Vec<_>>(), ["swapdb"]);
     }
 
     #[test]
     fn what_was_emptied_counts_for_nothing() {
+        let (slot, other) = (Slot::new(7).unwrap(), Slot::new(8).unwrap());
         let mut touched = Touched::default();
-        touched.note(1, 2, &command(&["FLUSHDB"], 10));
-        assert!(touched.is_flushed(1, 2) && !touched.is_flushed(1, 0) && !touched.is_flushed(0, 2));
-        assert!(touched.is_before_flush(1, 2, 10) && !touched.is_before_flush(1, 2, 11));
-        touched.note(1, 0, &command(&["FLUSHALL"], 40));
-        assert!(touched.is_flushed(1, 0) && touched.is_before_flush(1, 2, 39));
+        touched.note(&logged(&["FLUSHDB"], 10, 2, SlotSet::range(slot, slot)));
+        assert!(touched.is_flushed(2, 7));
+        assert!(!touched.is_flushed(0, 7) && !touched.is_flushed(2, 8));
+        assert!(touched.is_before_flush(10, 2, slot) && !touched.is_before_flush(11, 2, slot));
+        touched.note(&logged(&["FLUSHALL"], 40, 0, SlotSet::range(other, other)));
+        assert!(touched.is_flushed(5, 8) && touched.is_before_flush(39, 2, other));
     }
 }

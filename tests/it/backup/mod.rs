@@ -152,6 +152,7 @@ pub async fn open_or_make(access: &Access) -> Repository {
             passes: 1,
         },
         now_ms: now_ms(),
+        ..Creation::default()
     };
     Repository::create_or_open(access, &creation).await.unwrap()
 }

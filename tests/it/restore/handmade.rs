@@ -51,6 +51,7 @@ async fn taken(home: &Home, dump: &[u8], log: &[&str]) {
             passes: 1,
         },
         now_ms: now_ms(),
+        ..Creation::default()
     };
     let repository = Repository::create_or_open(&access, &creation)
         .await
