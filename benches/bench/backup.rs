@@ -27,16 +27,16 @@ use crate::support::{Fleet, Home, Outcome, Server};
 use crate::table::{Row, seconds};
 use crate::tool::{Peak, time_of};
 
-const LIMIT: Duration = Duration::from_secs(600);
-const SHARDS: usize = 3;
+pub(super) const LIMIT: Duration = Duration::from_secs(600);
+pub(super) const SHARDS: usize = 3;
 const RUNS: usize = 3;
 const DELAY: &str = "repl-diskless-sync-delay";
 /// What servers have by default, in seconds.
 const USUAL_DELAY: &str = "5";
-const SCALE: &str = "GOODCACHE_BENCH_SCALE";
+pub(super) const SCALE: &str = "GOODCACHE_BENCH_SCALE";
 const SIZES: &str = "GOODCACHE_BENCH_SIZES";
 /// Bytes of RDB at scale 1.0, in GB.
-const WHOLE_GB: f64 = 0.36;
+pub(super) const WHOLE_GB: f64 = 0.36;
 const TIMES_FASTER: f64 = 2.0;
 const TIMES_STREAMS: f64 = 1.6;
 const MOST_MIB: u64 = 96;
@@ -80,13 +80,20 @@ pub fn six() -> Vec<Row> {
     rows
 }
 
-/// The memory at other sizes, where some are asked for: loading them takes minutes.
-pub fn sizes() -> Vec<Row> {
+/// The sizes that are asked for, in GB.
+pub(super) fn wanted_sizes() -> Vec<f64> {
     let sizes = env::var(SIZES).unwrap_or_default();
     let sizes = sizes.split(',').filter(|size| !size.is_empty());
     sizes
+        .map(|size| size.trim().parse().expect("a number of GB"))
+        .collect()
+}
+
+/// The memory at other sizes, where some are asked for: loading them takes minutes.
+pub fn sizes() -> Vec<Row> {
+    wanted_sizes()
+        .into_iter()
         .map(|size| {
-            let size: f64 = size.trim().parse().expect("a number of GB");
             // Without replicas, which would need as much memory again.
             let fleet = Fleet::cluster(SHARDS, 0);
             load(&fleet, size / WHOLE_GB);
@@ -147,10 +154,10 @@ pub fn stall() -> Vec<Row> {
     vec![row.aims_at("p99 below 5 ms", is_met)]
 }
 
-const MASTERS: [&str; 4] = ["--from", "masters", "--parallel", "3"];
+pub(super) const MASTERS: [&str; 4] = ["--from", "masters", "--parallel", "3"];
 
 /// Takes a snapshot into a folder of that home; what it says of it.
-fn take(home: &Home, fleet: &Fleet, more: &[&str]) -> (Outcome, Option<Value>) {
+pub(super) fn take(home: &Home, fleet: &Fleet, more: &[&str]) -> (Outcome, Option<Value>) {
     let folder = home.path().join("repository").display().to_string();
     let seed = fleet[0].addr();
     let args = ["backup", &seed, "--repo", &folder, "-o", "json", "-q"];
@@ -196,7 +203,7 @@ fn base_of(server: &Server) -> Vec<u8> {
     file
 }
 
-async fn read(addr: NodeAddr, mut each: impl FnMut(Bytes)) -> Result<(), NodeError> {
+pub(super) async fn read(addr: NodeAddr, mut each: impl FnMut(Bytes)) -> Result<(), NodeError> {
     let access = Access::to([addr.clone()]);
     let mut base = Base::ask(&access, &addr).await?;
     while let Some(piece) = base.next().await? {
@@ -205,11 +212,11 @@ async fn read(addr: NodeAddr, mut each: impl FnMut(Bytes)) -> Result<(), NodeErr
     Ok(())
 }
 
-fn addr_of(server: &Server) -> NodeAddr {
+pub(super) fn addr_of(server: &Server) -> NodeAddr {
     NodeAddr::new("127.0.0.1", server.port())
 }
 
-fn runtime() -> Runtime {
+pub(super) fn runtime() -> Runtime {
     Runtime::new().expect("threads")
 }
 
@@ -230,7 +237,7 @@ fn write(server: &Server, over: &AtomicBool) {
     }
 }
 
-fn load(fleet: &Fleet, scale: f64) {
+pub(super) fn load(fleet: &Fleet, scale: f64) {
     let books = Books::excerpt();
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -250,12 +257,12 @@ fn delay(fleet: &Fleet, seconds: &str) {
     }
 }
 
-fn number(name: &str) -> Option<f64> {
+pub(super) fn number(name: &str) -> Option<f64> {
     let text = env::var(name).ok()?;
     Some(text.parse().expect("a number"))
 }
 
-fn gigabytes(bytes: Option<u64>) -> String {
+pub(super) fn gigabytes(bytes: Option<u64>) -> String {
     bytes.map_or_else(
         || "no data".to_owned(),
         |bytes| format!("{:.2} GB", bytes as f64 / 1e9),

@@ -3,8 +3,8 @@
 //! `make bench` runs all of it; `cargo bench --bench bench -- create-6 deep` runs parts. Progress goes
 //! to stderr; stdout is a table that is Markdown as well, so it goes into the README as it is.
 //!
-//! `GOODCACHE_BENCH_SCALE=0.05` makes the backups smaller, for trying; `GOODCACHE_BENCH_SIZES=0.25,1,4`
-//! measures their memory at so many GB as well.
+//! `GOODCACHE_BENCH_SCALE=0.05` makes the backups and restores smaller, for trying;
+//! `GOODCACHE_BENCH_SIZES=0.25,1,4` measures their memory at so many GB as well.
 
 use std::fs;
 use std::process::ExitCode;
@@ -19,6 +19,8 @@ mod goodbooks;
 #[path = "../rdb/mod.rs"]
 mod rdb;
 mod reading;
+mod replay;
+mod restore;
 #[path = "../../tests/it/support/mod.rs"]
 mod support;
 mod table;
@@ -29,7 +31,7 @@ use table::Row;
 
 type Scenario = fn() -> Vec<Row>;
 
-const SCENARIOS: [(&str, Scenario); 12] = [
+const SCENARIOS: [(&str, Scenario); 15] = [
     ("create-6", create::six),
     ("create-48", create::forty_eight),
     ("create-40-times", create::forty_times),
@@ -41,6 +43,9 @@ const SCENARIOS: [(&str, Scenario); 12] = [
     ("backup", backup::six),
     ("backup-sizes", backup::sizes),
     ("backup-stall", backup::stall),
+    ("restore", restore::four),
+    ("restore-hottest", restore::hottest),
+    ("restore-sizes", restore::sizes),
     ("rdb", reading::files),
 ];
 

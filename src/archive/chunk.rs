@@ -6,10 +6,14 @@
 //! another's place says whose it is.
 
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use zstd::bulk::{Compressor, Decompressor};
 
-use super::crypto::{CryptoError, Keys};
+use super::buffers::Buffers;
+use super::crypto::{CryptoError, Keys, OVERHEAD, SEAL_HEAD};
 use super::hex;
 use super::id::{Identity, Kind};
 
@@ -22,6 +26,9 @@ pub const MOST_ADDED: u64 = 4 << 20;
 /// A skippable frame (RFC 8878, 3.1.2).
 pub(super) const SKIP: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
 const LONGEST_LABEL: usize = 400;
+/// Packers that wait to be used again: each has about a MiB of its own, which must go round as buffers do.
+static PACKERS: Mutex<Vec<Compressor<'static>>> = Mutex::new(Vec::new());
+const PACKERS_KEPT: usize = 4;
 /// The label's frame is not longer.
 pub(super) const LONGEST_HEAD: u64 = 8 + LONGEST_LABEL as u64;
 
@@ -173,6 +180,22 @@ pub fn pack_as(
     level: i32,
     keys: Option<&Keys>,
 ) -> Result<(Vec<u8>, Sizes), ChunkError> {
+    pack_into(Vec::with_capacity(room(raw.len())), name, raw, level, keys)
+}
+
+/// What an object of so many raw bytes may take.
+pub fn room(raw_bytes: usize) -> usize {
+    8 + LONGEST_LABEL + OVERHEAD + zstd::zstd_safe::compress_bound(raw_bytes)
+}
+
+/// The same in an empty buffer with that [`room`].
+pub fn pack_into(
+    mut stored: Vec<u8>,
+    name: &str,
+    raw: &[u8],
+    level: i32,
+    keys: Option<&Keys>,
+) -> Result<(Vec<u8>, Sizes), ChunkError> {
     let name = name.to_owned();
     let raw_bytes = raw.len() as u64;
     if raw_bytes > MOST_RAW {
@@ -183,17 +206,15 @@ pub fn pack_as(
         why,
     };
     let label = label(&name, keys.is_some());
-    let front = if keys.is_some() { &[][..] } else { &label };
-    let packed = compress(front, raw, level).map_err(|why| not_packed(why.to_string()))?;
-    let stored = match keys {
-        Some(keys) => {
-            let sealed = keys
-                .seal(&label, &packed)
-                .map_err(|why: CryptoError| not_packed(why.to_string()))?;
-            [label, sealed].concat()
-        }
-        None => packed,
-    };
+    stored.extend_from_slice(&label);
+    if keys.is_some() {
+        stored.extend_from_slice(&[0; SEAL_HEAD]);
+    }
+    let mut stored = compress(stored, raw, level).map_err(|why| not_packed(why.to_string()))?;
+    if let Some(keys) = keys {
+        keys.seal_in_place(&label, &mut stored, label.len())
+            .map_err(|why: CryptoError| not_packed(why.to_string()))?;
+    }
     let sizes = Sizes {
         raw_bytes,
         stored_bytes: stored.len() as u64,
@@ -211,8 +232,29 @@ pub fn unpack(
     sizes: &Sizes,
     keys: Option<&Keys>,
 ) -> Result<Vec<u8>, ChunkError> {
+    proven(&Buffers::default(), identity, stored, sizes, keys)
+}
+
+/// The same in buffers that go round.
+pub fn unpack_within(
+    buffers: &Buffers,
+    identity: &Identity,
+    stored: &[u8],
+    sizes: &Sizes,
+    keys: Option<&Keys>,
+) -> Result<Bytes, ChunkError> {
+    proven(buffers, identity, stored, sizes, keys).map(|raw| buffers.lend(raw))
+}
+
+fn proven(
+    buffers: &Buffers,
+    identity: &Identity,
+    stored: &[u8],
+    sizes: &Sizes,
+    keys: Option<&Keys>,
+) -> Result<Vec<u8>, ChunkError> {
     prove_stored(identity, stored, sizes)?;
-    let raw = unpack_unlisted(identity, stored, sizes.raw_bytes, keys)?;
+    let raw = open(buffers, &identity.name(), stored, sizes.raw_bytes, keys)?;
     let why = if raw.len() as u64 != sizes.raw_bytes {
         format!("{} bytes instead of {}", raw.len(), sizes.raw_bytes)
     } else if sha256(&raw) != sizes.raw_sha256 {
@@ -242,6 +284,16 @@ pub fn unpack_as(
     most_raw: u64,
     keys: Option<&Keys>,
 ) -> Result<Vec<u8>, ChunkError> {
+    open(&Buffers::default(), name, stored, most_raw, keys)
+}
+
+fn open(
+    buffers: &Buffers,
+    name: &str,
+    stored: &[u8],
+    most_raw: u64,
+    keys: Option<&Keys>,
+) -> Result<Vec<u8>, ChunkError> {
     let own = name;
     let name = || own.to_owned();
     let Some((label, body, is_sealed)) = split(stored) else {
@@ -254,17 +306,20 @@ pub fn unpack_as(
     if label != self::label(own, is_sealed) {
         return Err(swapped(own, label));
     }
-    let opened;
-    let packed = match keys {
+    let unpacked = match keys {
         Some(keys) => {
-            opened = keys
-                .unseal(label, body)
+            let mut sealed = buffers.take(body.len());
+            sealed.extend_from_slice(body);
+            let packed = keys
+                .unseal_in_place(label, &mut sealed)
                 .ok_or_else(|| ChunkError::NotOurs { name: name() })?;
-            &opened
+            let unpacked = decompress(buffers, packed, most_raw);
+            buffers.give(sealed);
+            unpacked
         }
-        None => body,
+        None => decompress(buffers, body, most_raw),
     };
-    decompress(packed, most_raw).map_err(|why| ChunkError::Unpacked {
+    unpacked.map_err(|why| ChunkError::Unpacked {
         name: name(),
         why: why.to_string(),
     })
@@ -354,23 +409,35 @@ fn split(stored: &[u8]) -> Option<(&[u8], &[u8], bool)> {
     Some((label, body, mode == "sealed"))
 }
 
-/// Packs behind `front`, so that an object is not copied to be put together.
-fn compress(front: &[u8], raw: &[u8], level: i32) -> io::Result<Vec<u8>> {
-    let mut packer = zstd::bulk::Compressor::new(level)?;
+/// Packs behind what is there, so that an object is not copied to be put together.
+fn compress(mut front: Vec<u8>, raw: &[u8], level: i32) -> io::Result<Vec<u8>> {
+    let waiting = || PACKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let packer = waiting().pop();
+    let mut packer = packer.map_or_else(|| Compressor::new(level), Ok)?;
+    packer.set_compression_level(level)?;
     packer.include_checksum(true)?;
-    let most = zstd::zstd_safe::compress_bound(raw.len());
-    let mut packed = Vec::with_capacity(front.len() + most);
-    packed.extend_from_slice(front);
-    let mut behind = io::Cursor::new(packed);
-    behind.set_position(front.len() as u64);
+    front.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+    let at = front.len() as u64;
+    let mut behind = io::Cursor::new(front);
+    behind.set_position(at);
     packer.compress_to_buffer(raw, &mut behind)?;
+    let mut waiting = waiting();
+    if waiting.len() < PACKERS_KEPT {
+        waiting.push(packer);
+    }
     Ok(behind.into_inner())
 }
 
-fn decompress(packed: &[u8], most_raw: u64) -> io::Result<Vec<u8>> {
+fn decompress(buffers: &Buffers, packed: &[u8], most_raw: u64) -> io::Result<Vec<u8>> {
     // A manifest may lie about the size; the frame may as well. Neither gets more than the most.
     let most = usize::try_from(most_raw.min(MOST_RAW)).unwrap_or(0);
-    zstd::bulk::decompress(packed, most)
+    let mut raw = buffers.take(most);
+    Decompressor::new()?.decompress_to_buffer(packed, &mut raw)?;
+    // The buffer may have more room than was asked for.
+    match raw.len() > most {
+        true => Err(io::Error::other("there is more in it than may be")),
+        false => Ok(raw),
+    }
 }
 
 /// The identity under which a sealed manifest is packed.

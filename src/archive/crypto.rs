@@ -24,6 +24,8 @@ const NONCE: usize = 12;
 const TAG: usize = 16;
 /// What sealing adds to an object.
 pub const OVERHEAD: usize = SALT + NONCE + TAG;
+/// Of these, what stands in front.
+pub const SEAL_HEAD: usize = SALT + NONCE;
 
 /// What a passphrase protects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,45 +257,64 @@ impl Keys {
     }
 
     /// Encrypts: salt, nonce, encrypted bytes, tag. `bound` must be given again to open it.
+    #[cfg(test)]
     pub fn seal(&self, bound: &[u8], plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let (salt, nonce) = (random::<SALT>()?, random::<NONCE>()?);
         let mut sealed = Vec::with_capacity(plain.len() + OVERHEAD);
-        sealed.extend_from_slice(&salt);
-        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(&[0; SEAL_HEAD]);
         sealed.extend_from_slice(plain);
+        self.seal_in_place(bound, &mut sealed, 0)?;
+        Ok(sealed)
+    }
+
+    /// Encrypts all that stands [`SEAL_HEAD`] bytes behind `at`, where it writes salt and nonce; the tag
+    /// is appended.
+    pub fn seal_in_place(
+        &self,
+        bound: &[u8],
+        bytes: &mut Vec<u8>,
+        at: usize,
+    ) -> Result<(), CryptoError> {
+        let (salt, nonce) = (random::<SALT>()?, random::<NONCE>()?);
+        bytes[at..at + SALT].copy_from_slice(&salt);
+        bytes[at + SALT..at + SEAL_HEAD].copy_from_slice(&nonce);
         let tag = self
             .cipher_of(&salt)
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(bound),
-                &mut sealed[SALT + NONCE..],
+                &mut bytes[at + SEAL_HEAD..],
             )
             // It fails for more than 64 GiB alone.
             .map_err(|_| CryptoError::NoRandomness)?;
-        sealed.extend_from_slice(tag.as_ref());
-        Ok(sealed)
+        bytes.extend_from_slice(tag.as_ref());
+        Ok(())
     }
 
     /// Decrypts; `None` when anything is not as it was sealed, or was sealed for another place or by
     /// other keys.
+    #[cfg(test)]
     pub fn unseal(&self, bound: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let mut sealed = sealed.to_vec();
+        self.unseal_in_place(bound, &mut sealed)
+            .map(|plain| plain.to_vec())
+    }
+
+    /// The same where it stands.
+    pub fn unseal_in_place<'a>(&self, bound: &[u8], sealed: &'a mut [u8]) -> Option<&'a [u8]> {
         if sealed.len() < OVERHEAD {
             return None;
         }
-        let (salt, rest) = sealed.split_at(SALT);
-        let (nonce, body) = rest.split_at(NONCE);
-        let mut body = body.to_vec();
+        let (salt, rest) = sealed.split_at_mut(SALT);
+        let (nonce, body) = rest.split_at_mut(NONCE);
         let plain = self
             .cipher_of(salt)
             .open_in_place(
                 Nonce::assume_unique_for_key(first(nonce)),
                 Aad::from(bound),
-                &mut body,
+                body,
             )
-            .ok()?
-            .len();
-        body.truncate(plain);
-        Some(body)
+            .ok()?;
+        Some(plain)
     }
 
     fn cipher_of(&self, salt: &[u8]) -> LessSafeKey {

@@ -1,5 +1,6 @@
 #![doc = include_str!("FORMAT.md")]
 
+mod buffers;
 mod calendar;
 mod chunk;
 mod config;
@@ -27,6 +28,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use buffers::Buffers;
 pub use chunk::{ChunkError, MOST_RAW};
 pub use copy::Copied;
 pub use crypto::{Cost, CryptoError, Protection};

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::task::spawn_blocking;
 
+use super::buffers::Buffers;
 use super::chunk::{self, ChunkError};
 use super::config::{self, Config};
 use super::crypto::{self, Cost, CryptoError, DataKey, Keys, Protection};
@@ -50,6 +51,8 @@ pub struct Repository {
     pub(super) config: Arc<Config>,
     pub(super) keys: Option<Arc<Keys>>,
     pub(super) level: i32,
+    /// For objects that are read.
+    buffers: Buffers,
 }
 
 /// What of a shard is read.
@@ -67,7 +70,7 @@ pub struct Piece<'a> {
     /// What the manifest says of it.
     pub chunk: &'a Chunk,
     /// Its raw bytes.
-    pub raw: Vec<u8>,
+    pub raw: Bytes,
 }
 
 impl Repository {
@@ -119,9 +122,10 @@ impl Repository {
         let config = parse(&stored, &place)?;
         let keys = keys_of(&config, passphrase, place).await?;
         Ok(Repository {
-            store,
             config: Arc::new(config),
             keys: keys.map(Arc::new),
+            buffers: store.buffers().clone(),
+            store,
             level: 1,
         })
     }
@@ -280,17 +284,20 @@ impl Repository {
         let mut found = Vec::new();
         for (identity, chunk) in manifest.objects() {
             if identity.shard.is_none() && identity.kind == *kind {
-                found.push(self.read(&identity, chunk).await?);
+                found.push(self.read(&identity, chunk).await?.to_vec());
             }
         }
         Ok(found)
     }
 
     /// One object, proven and unpacked.
-    pub async fn read(&self, identity: &Identity, chunk: &Chunk) -> Result<Vec<u8>, ArchiveError> {
+    pub async fn read(&self, identity: &Identity, chunk: &Chunk) -> Result<Bytes, ArchiveError> {
         let stored = self.fetch(identity, chunk.stored_bytes).await?;
         let (identity, sizes, keys) = (identity.clone(), chunk.sizes(), self.keys_for_objects());
-        let raw = blocking(move || chunk::unpack(&identity, &stored, &sizes, keys.as_deref()));
+        let buffers = self.buffers.clone();
+        let raw = blocking(move || {
+            chunk::unpack_within(&buffers, &identity, &stored, &sizes, keys.as_deref())
+        });
         Ok(raw.await?)
     }
 

@@ -62,7 +62,7 @@ async fn read(
 ) -> Vec<Vec<u8>> {
     repository
         .pieces(manifest, shard, Stretch::Base, slots, 2)
-        .map_ok(|piece| piece.raw)
+        .map_ok(|piece| piece.raw.to_vec())
         .try_collect()
         .await
         .unwrap()

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::buffers::Buffers;
 use super::chunk::{self, ChunkError, Sizes};
 use super::crypto;
 use super::envelope;
@@ -52,6 +53,8 @@ pub struct Writer {
     id: SnapshotId,
     /// Name and stored bytes of all that was put.
     put: Mutex<BTreeMap<String, u64>>,
+    /// For packed objects on their way.
+    buffers: Buffers,
 }
 
 impl Repository {
@@ -108,6 +111,7 @@ impl Repository {
             repository: self.clone(),
             id,
             put: Mutex::default(),
+            buffers: Buffers::default(),
         }
     }
 }
@@ -130,11 +134,13 @@ impl Writer {
         held: Held,
     ) -> Result<Chunk, ArchiveError> {
         let identity = self.identity(shard, kind, seq);
-        let (packing, raw) = (identity.clone(), raw.into());
+        let (name, raw) = (identity.name(), raw.into());
         let (level, keys) = (self.repository.level, self.repository.keys_for_objects());
-        let packed = blocking(move || chunk::pack(&packing, &raw, level, keys.as_deref()));
+        let room = self.buffers.take(chunk::room(raw.len()));
+        let packed = blocking(move || chunk::pack_into(room, &name, &raw, level, keys.as_deref()));
         let (stored, sizes) = packed.await?;
-        self.put_stored(&identity, stored.into()).await?;
+        self.put_stored(&identity, self.buffers.lend(stored))
+            .await?;
         Ok(described(&identity, sizes, held))
     }
 

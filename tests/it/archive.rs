@@ -151,7 +151,7 @@ async fn read(repository: &Repository, asked: &str) -> Vec<Vec<u8>> {
     let manifest = repository.manifest(asked).await.unwrap();
     repository
         .pieces(&manifest, 0, Stretch::Base, None, 3)
-        .map_ok(|piece| piece.raw)
+        .map_ok(|piece| piece.raw.to_vec())
         .try_collect()
         .await
         .unwrap()

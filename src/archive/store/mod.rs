@@ -10,6 +10,7 @@ mod open;
 
 use std::fmt;
 use std::future::Future;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,12 +19,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path as Name;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{GetResult, GetResultPayload, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use error::Asked;
 pub use error::StoreError;
 pub use open::StoreOptions;
+
+use super::buffers::Buffers;
 
 /// How long a call may take and how often it is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,8 @@ pub struct Store {
     folder: Option<PathBuf>,
     place: String,
     limits: Limits,
+    /// For objects that are read.
+    buffers: Buffers,
 }
 
 impl Store {
@@ -153,11 +159,41 @@ impl Store {
             let got = self.inner.get(&path).await?;
             match got.meta.size {
                 size if size > bytes => Ok(Err(size)),
-                _ => got.bytes().await.map(Ok),
+                _ => self.whole(got).await.map(Ok),
             }
         };
         self.named(self.tried("read", name, bytes, read).await)?
             .map_err(|size| self.too_large(name, size))
+    }
+
+    /// Where what is read lies, and goes back to.
+    pub(super) fn buffers(&self) -> &Buffers {
+        &self.buffers
+    }
+
+    async fn whole(&self, got: GetResult) -> object_store::Result<Bytes> {
+        let size = got.range.end - got.range.start;
+        let mut bytes = self.buffers.take(usize::try_from(size).unwrap_or(0));
+        match got.payload {
+            GetResultPayload::File(file, _) => {
+                let reading = spawn_blocking(move || {
+                    file.take(size).read_to_end(&mut bytes)?;
+                    Ok::<_, io::Error>(bytes)
+                });
+                bytes = reading
+                    .await?
+                    .map_err(|source| object_store::Error::Generic {
+                        store: "folder",
+                        source: Box::new(source),
+                    })?;
+            }
+            GetResultPayload::Stream(mut parts) => {
+                while let Some(part) = parts.try_next().await? {
+                    bytes.extend_from_slice(&part);
+                }
+            }
+        }
+        Ok(self.buffers.lend(bytes))
     }
 
     fn too_large(&self, name: &str, bytes: u64) -> StoreError {

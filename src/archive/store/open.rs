@@ -18,6 +18,7 @@ use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::error::StoreError;
 use super::{Limits, Store};
+use crate::archive::buffers::Buffers;
 
 /// The variables that are looked at, by their beginnings.
 const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
@@ -118,6 +119,7 @@ pub(super) fn memory(limits: Limits) -> Store {
         folder: None,
         place: "memory".to_owned(),
         limits,
+        buffers: Buffers::default(),
     }
 }
 
@@ -144,6 +146,7 @@ fn folder(path: &Path, create: bool, options: &StoreOptions) -> Result<Store, St
         folder: Some(root),
         place,
         limits: options.limits,
+        buffers: Buffers::default(),
     })
 }
 
@@ -191,6 +194,7 @@ fn bucket(
         folder: None,
         place: url.trim_end_matches('/').to_owned(),
         limits: options.limits,
+        buffers: Buffers::default(),
     })
 }
 

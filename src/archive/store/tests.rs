@@ -160,7 +160,7 @@ fn causes_are_told_apart() {
     };
     let io = |kind: ErrorKind| Error::Generic {
         store: "test",
-        source: Box::new(std::io::Error::from(kind)),
+        source: Box::new(io::Error::from(kind)),
     };
     let s3 = |text: &str| Error::Generic {
         store: "S3",

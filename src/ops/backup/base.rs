@@ -10,13 +10,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::archive::{Held, SlotRow, SlotTable};
+use crate::archive::{Buffers, Held, SlotRow, SlotTable};
 use crate::model::{SLOT_COUNT, Slot};
 use crate::rdb::{Digester, Entry, Fault, Item, RdbError, Reader, SlotDigests, Step};
 
-/// How far what came may go beyond the piece that ends in it.
+/// How much is taken at once, which is how far what came may go beyond the piece that ends in it.
 const SLACK: usize = 512 << 10;
 
 /// How large pieces become.
@@ -77,7 +77,11 @@ struct Walk {
     rows: Vec<Row>,
     contents: Contents,
     /// What came since the last piece.
-    pending: BytesMut,
+    pending: Vec<u8>,
+    /// Where pieces come from, and go to when they are done with.
+    buffers: Buffers,
+    /// What a piece takes as a rule.
+    room: usize,
     /// Where in the stream that begins.
     begins: u64,
     seq: u32,
@@ -106,11 +110,12 @@ impl PieceSize {
     /// For so many bases at once: the memory that they take together is bounded, small pieces cost
     /// the store more requests.
     pub fn for_shards(shards: usize) -> PieceSize {
-        let share = (8 << 20) / shards.max(1);
+        let share = (6 << 20) / shards.max(1);
         let wanted = share.clamp(512 << 10, 4 << 20);
         PieceSize {
             wanted,
-            most: 2 * wanted,
+            // Little more: a buffer that has to grow for a long value stays that large.
+            most: wanted + wanted / 4,
         }
     }
 }
@@ -133,7 +138,9 @@ impl Cutter {
                 digests: SlotDigests::new(),
                 rows: vec![Row::default(); usize::from(SLOT_COUNT)],
                 contents: Contents::default(),
-                pending: BytesMut::new(),
+                pending: Vec::new(),
+                buffers: Buffers::default(),
+                room: size.most + SLACK,
                 begins: 0,
                 seq: 0,
                 held: Held::default(),
@@ -147,11 +154,22 @@ impl Cutter {
         }
     }
 
+    /// With buffers that others use as well.
+    #[must_use]
+    pub fn sharing(mut self, buffers: &Buffers) -> Cutter {
+        self.walk.buffers = buffers.clone();
+        self
+    }
+
     /// Takes the next bytes.
     ///
     /// # Errors
     /// When they are damaged, or of a format that is not known.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), RdbError> {
+        bytes.chunks(SLACK).try_for_each(|bytes| self.take(bytes))
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), RdbError> {
         let Cutter {
             reader,
             size,
@@ -159,7 +177,7 @@ impl Cutter {
             ready,
         } = self;
         reader.push(bytes);
-        walk.pending.extend_from_slice(bytes);
+        walk.keep(bytes);
         loop {
             match reader.step()? {
                 Step::Item(Item::Entry(entry)) => {
@@ -214,6 +232,13 @@ impl Cutter {
 }
 
 impl Walk {
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.pending.capacity() == 0 {
+            self.pending = self.buffers.take(self.room);
+        }
+        self.pending.extend_from_slice(bytes);
+    }
+
     /// Ends the piece before this entry, where it is large enough.
     fn border(&mut self, size: PieceSize, entry: &Entry<'_>) -> Option<RawPiece> {
         let before = usize::try_from(entry.range.start.saturating_sub(self.begins)).unwrap_or(0);
@@ -226,20 +251,15 @@ impl Walk {
         if at == 0 {
             return None;
         }
+        // Never more than an entry and what is taken at once: copied, so that the buffer goes whole.
         let behind = self.pending.len() - at;
-        let raw = if behind > SLACK {
-            self.pending.split_to(at)
-        } else {
-            // Of the size that the next will have: growing to it would copy it again and again.
-            let mut next = BytesMut::with_capacity(at + SLACK);
-            next.extend_from_slice(&self.pending[at..]);
-            let mut raw = std::mem::replace(&mut self.pending, next);
-            raw.truncate(at);
-            raw
-        };
+        let mut next = self.buffers.take(self.room.max(behind + SLACK));
+        next.extend_from_slice(&self.pending[at..]);
+        let mut raw = std::mem::replace(&mut self.pending, next);
+        raw.truncate(at);
         let piece = RawPiece {
             seq: self.seq,
-            raw: raw.freeze(),
+            raw: self.buffers.lend(raw),
             held: std::mem::take(&mut self.held),
         };
         self.held.db = self.db;

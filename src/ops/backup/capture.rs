@@ -30,7 +30,7 @@ use super::shard::{Begun, Phase, Read, Reading, Shared};
 use super::sources::{Source, sources};
 use super::trouble::Trouble;
 use super::turns::{dangers, turns};
-use crate::archive::{ArchiveError, Chunk, Consistency, Manifest, Writer};
+use crate::archive::{ArchiveError, Buffers, Chunk, Consistency, Manifest, Writer};
 use crate::cluster::{Barrier, Gate, NoBarrier, finished};
 use crate::host::here::Here;
 use crate::model::{Events, NodeAddr, Survey, Topology};
@@ -223,6 +223,7 @@ impl Attempt<'_> {
         Arc::new(Shared {
             access: self.place.access.clone(),
             writer: self.writer.clone(),
+            buffers: Buffers::default(),
             size: PieceSize::for_shards(self.sources.len()),
             packing: Arc::new(Semaphore::new(PACKING as usize)),
             logging: Arc::new(Semaphore::new(LOGGING)),

@@ -71,7 +71,7 @@ impl Scan {
         let info = node.say("INFO").await.map_err(|error| self.failed(error))?;
         let info = Info::parse(&info.text().unwrap_or_default());
         let mut made = Made {
-            cutter: Cutter::new(self.shared.size),
+            cutter: Cutter::new(self.shared.size).sharing(&self.shared.buffers),
             writer: None,
             seen: HashSet::new(),
             mean: 0,

@@ -17,7 +17,7 @@ use super::puts::Puts;
 use super::rate::Rate;
 use super::sources::Source;
 use super::trouble::Trouble;
-use crate::archive::{Chunk, Kind, Writer};
+use crate::archive::{Buffers, Chunk, Kind, Writer};
 use crate::cluster::replica::{Base, Log, Resumed};
 use crate::cluster::{Access, Momentary, NodeError, Wanted};
 use crate::host::here::is_here;
@@ -33,6 +33,8 @@ const ACKNOWLEDGE: Duration = Duration::from_secs(1);
 pub(super) struct Shared {
     pub access: Access,
     pub writer: Arc<Writer>,
+    /// For pieces of bases on their way.
+    pub buffers: Buffers,
     pub size: PieceSize,
     /// Pieces of bases that are being packed and stored at once, over all shards.
     pub packing: Arc<Semaphore>,
@@ -203,7 +205,7 @@ impl Reading {
     }
 
     async fn base(&self, mut base: Base) -> Result<(Contents, Vec<Chunk>), Trouble> {
-        let mut cutter = Cutter::new(self.shared.size);
+        let mut cutter = Cutter::new(self.shared.size).sharing(&self.shared.buffers);
         let places = &self.shared.packing;
         let mut puts = Puts::new(&self.shared, self.shard, Kind::base(), places);
         let mut phase = self.phase.clone();

@@ -1,10 +1,10 @@
 //! The most used keys first: how much each key is used, by what the snapshot has of the servers' own LFU
 //! or LRU records, and the waves in which keys go.
 //!
-//! An LFU counter is logarithmic: from the value c on it needs some 10 (c - 5) more uses to grow by one
-//! (`lfu-log-factor` 10, the default), so that a key at c was used some 5 (c - 5)^2 times. An idle time of
-//! s seconds stands for one use in that time. Both are estimates, of which only the order and the rough
-//! shares are used.
+//! An LFU counter is logarithmic: it begins at 5, and from the value c on it needs 10 (c - 5) + 1 more uses
+//! to grow by one (`lfu-log-factor` 10, the default), so that a key at 5 + n was used some n (5 n - 4)
+//! times, and one that is where it began not at all. An idle time of s seconds stands for one use in that
+//! time. Both are estimates, of which only the order and the rough shares are used.
 
 use serde::Serialize;
 
@@ -57,7 +57,7 @@ fn heat(entry: &Entry<'_>) -> f64 {
     match (entry.freq, entry.idle_s) {
         (Some(freq), _) => {
             let above = u64::from(freq).saturating_sub(FIRST) as f64;
-            5.0f64.mul_add(above * above, 1.0)
+            above * 5.0f64.mul_add(above, -4.0).max(0.0)
         }
         (None, Some(idle)) => 1.0 / (idle as f64 + 1.0),
         (None, None) => 0.0,

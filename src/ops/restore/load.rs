@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 use serde::Serialize;
@@ -26,6 +27,8 @@ use crate::rdb::{Entry, Item, RdbError, Reader, Reason, Step, preamble};
 /// How large a batch becomes, and how many commands it has, at the most.
 const BATCH: usize = 64 << 10;
 const COMMANDS: usize = 512;
+/// How far the last command of a batch goes beyond that as a rule.
+const ROOM: usize = 4 << 10;
 /// Pieces that are read ahead by each reader.
 const AHEAD: usize = 2;
 /// How much is walked over before others get their turn.
@@ -169,7 +172,7 @@ impl Loading<'_> {
         packer.end().await
     }
 
-    async fn read(&self, shard: usize, piece: usize) -> Result<Vec<u8>, ArchiveError> {
+    async fn read(&self, shard: usize, piece: usize) -> Result<Bytes, ArchiveError> {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let identity = Identity {
             snapshot: self.manifest.id.clone(),
@@ -305,7 +308,13 @@ impl<'a> Packer<'a> {
         }
         // Where nobody owns the slot just now, the first master says who does as soon as one does.
         let way = (self.table.owner(slot).unwrap_or(0), entry.db);
-        let (batch, slots) = self.open.entry(way).or_default();
+        let begun = || {
+            (
+                Batch::with_capacity(BATCH + ROOM),
+                Vec::with_capacity(COMMANDS),
+            )
+        };
+        let (batch, slots) = self.open.entry(way).or_insert_with(begun);
         let packed = packing.pack(entry, &mut self.payload, batch)?;
         loading.count(packed, entry);
         if packed != Packed::Whole {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, pin_mut, stream};
 use tokio::task::spawn_blocking;
 
@@ -146,7 +147,7 @@ impl<'a> Reading<'a> {
         index: usize,
         shard: &'a Shard,
         stretch: Stretch,
-    ) -> impl Stream<Item = Result<(&'a Chunk, Result<Vec<u8>, ChunkError>), ArchiveError>> + use<'a>
+    ) -> impl Stream<Item = Result<(&'a Chunk, Result<Bytes, ChunkError>), ArchiveError>> + use<'a>
     {
         let (repository, manifest) = (self.repository, self.manifest);
         let chunks = match stretch {
@@ -369,7 +370,7 @@ async fn proven(
     repository: &Repository,
     identity: &Identity,
     chunk: &Chunk,
-) -> Result<Result<Vec<u8>, ChunkError>, ArchiveError> {
+) -> Result<Result<Bytes, ChunkError>, ArchiveError> {
     match repository.read(identity, chunk).await {
         Ok(raw) => Ok(Ok(raw)),
         Err(ArchiveError::Chunk(fault)) => Ok(Err(fault)),
@@ -378,7 +379,7 @@ async fn proven(
 }
 
 /// Walks over a piece, away from the async threads; the pieces that it would make are not wanted.
-async fn walked(mut cutter: Cutter, raw: Vec<u8>) -> Result<Cutter, RdbError> {
+async fn walked(mut cutter: Cutter, raw: Bytes) -> Result<Cutter, RdbError> {
     let walk = spawn_blocking(move || {
         // In steps, so that what the walk holds back stays small.
         for bytes in raw.chunks(1 << 20) {
