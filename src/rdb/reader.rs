@@ -138,6 +138,12 @@ impl Reader {
     pub fn push(&mut self, piece: &[u8]) {
         self.sum();
         self.forget();
+        let free = self.buf.capacity() - self.buf.len();
+        if free < piece.len() && self.buf.len() > KEPT_BYTES {
+            // A long value. To double the buffer again and again would take up to twice its bytes.
+            let more = piece.len().max(self.buf.len() / 8);
+            self.buf.reserve_exact(more);
+        }
         self.buf.extend_from_slice(piece);
     }
 
