@@ -5,84 +5,41 @@
 //! over, to where ASK points, or a little later. Everything sent here can be done twice. How much is
 //! on its way is bounded, so a target that is slow, or gone for a while, makes the readers wait.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::feeding::feed;
 use super::ousted::{SILENCE, Watch, is_ousted};
+use super::parcel::{NAMED, Parcel, Tally};
 use super::refusal::{Refusal, Refused};
 use super::routes::Table;
+use super::stray::{Stray, recover};
 use super::trouble::Trouble;
-use crate::cluster::lane::{Answered, Batch, Lane};
-use crate::cluster::{Access, NodeError};
+use crate::cluster::Access;
 use crate::model::words::counted;
 use crate::model::{Events, NodeAddr};
 
 /// Parcels that one master has on their way or waiting.
 const ROOM: usize = 24;
 /// How long a master may take for one answer: the largest value that it accepts takes seconds.
-const ANSWER: Duration = Duration::from_secs(60);
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
 /// How long the target may be without an owner for a slot: an election, or somebody who comes to help.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// Between two looks at a target that is not whole.
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
-
-/// Commands for one master.
-pub(super) struct Parcel {
-    pub batch: Arc<Batch>,
-    /// The slot of each command.
-    pub slots: Vec<u16>,
-    /// The database that they are for.
-    pub db: u64,
-    /// What is done when the last parcel with it is.
-    pub tickets: Vec<Arc<Ticket>>,
-    /// When it went out again for the first time.
-    since: Option<Instant>,
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-/// A piece of the snapshot; it is done when nobody holds its ticket any more.
-pub(super) struct Ticket {
-    pub shard: usize,
-    pub piece: usize,
-    done: mpsc::UnboundedSender<(usize, usize)>,
-    is_void: std::sync::atomic::AtomicBool,
-}
-
-/// What came of what was sent.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    /// Commands that were taken.
-    pub taken: AtomicU64,
-    /// Keys that were there already.
-    pub busy: AtomicU64,
-    /// Commands of a log about keys whose time is over.
-    pub overtaken: AtomicU64,
-    /// Commands that were refused for good.
-    pub refused: AtomicU64,
-    /// The first of them.
-    pub words: Mutex<Vec<Refused>>,
-    /// Commands that went out again.
-    pub again: AtomicU64,
-}
-
-/// Refusals that are kept by name.
-const NAMED: usize = 20;
-
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 /// All lanes. Dropped, nothing is sent any more.
 pub(super) struct Feeds {
     inner: Arc<Inner>,
     straying: tokio::sync::Mutex<mpsc::UnboundedReceiver<Stray>>,
 }
 
-struct Inner {
-    watch: Watch,
+pub(super) struct Inner {
+    pub watch: Watch,
     events: Events,
     /// Whether nothing may go out again: the order of commands counts.
     is_strict: bool,
@@ -90,12 +47,12 @@ struct Inner {
     strays: mpsc::UnboundedSender<Stray>,
     tally: Arc<Tally>,
     /// Parcels under way.
-    out: AtomicUsize,
+    pub out: AtomicUsize,
     idle: tokio::sync::Notify,
     /// A lane that waits for long asks who owns what now.
-    doubt: tokio::sync::Notify,
+    pub doubt: tokio::sync::Notify,
     failed: watch::Sender<Option<Arc<Trouble>>>,
-    window: Arc<AtomicUsize>,
+    pub window: Arc<AtomicUsize>,
 }
 
 /// The way to one master.
@@ -104,85 +61,6 @@ struct Way {
     queue: mpsc::UnboundedSender<Parcel>,
     room: Arc<Semaphore>,
     _feeding: Arc<AbortOnDropHandle<()>>,
-}
-
-/// A parcel that has to go out again.
-struct Stray {
-    parcel: Parcel,
-    /// Where to, when ASK said so.
-    ask: Option<NodeAddr>,
-    why: String,
-}
-
-impl Ticket {
-    pub(super) fn new(
-        (shard, piece): (usize, usize),
-        done: mpsc::UnboundedSender<(usize, usize)>,
-    ) -> Ticket {
-        Ticket {
-            shard,
-            piece,
-            done,
-            is_void: false.into(),
-        }
-    }
-
-    /// Its piece is not done, whoever drops it last.
-    pub(super) fn void(&self) {
-        self.is_void.store(true, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if !self.is_void.load(Ordering::Relaxed) {
-            // Nobody keeps count at the very end.
-            let _ = self.done.send((self.shard, self.piece));
-        }
-    }
-}
-
-/// Dropped on the way, its pieces are not done.
-impl Drop for Parcel {
-    fn drop(&mut self) {
-        for ticket in &self.tickets {
-            ticket.void();
-        }
-    }
-}
-
-impl Parcel {
-    pub(super) fn new(batch: Batch, slots: Vec<u16>, db: u64, tickets: Vec<Arc<Ticket>>) -> Parcel {
-        Parcel {
-            batch: Arc::new(batch),
-            slots,
-            db,
-            tickets,
-            since: None,
-            _room: None,
-        }
-    }
-
-    fn finish(mut self) {
-        self.tickets.clear();
-    }
-
-    /// What is left of it: those commands.
-    fn part(mut self, places: &[usize]) -> Parcel {
-        let mut batch = Batch::default();
-        for &n in places {
-            batch.push_raw(self.batch.command(n));
-        }
-        let slot = |n: &usize| self.slots.get(*n).copied().unwrap_or(0);
-        Parcel {
-            batch: Arc::new(batch),
-            slots: places.iter().map(slot).collect(),
-            db: self.db,
-            tickets: std::mem::take(&mut self.tickets),
-            since: self.since,
-            _room: self._room.take(),
-        }
-    }
 }
 
 impl Feeds {
@@ -246,9 +124,9 @@ impl Feeds {
                 return Err(cause(why.ok().and_then(|why| why.clone())));
             }
         };
-        parcel._room = room;
+        parcel.room = room;
         self.inner.out.fetch_add(1, Ordering::AcqRel);
-        self.inner.queue(&way, parcel);
+        self.inner.queue(addr, parcel);
         Ok(())
     }
 
@@ -305,12 +183,12 @@ impl Inner {
         way.clone()
     }
 
-    fn access(&self) -> &Access {
+    pub(super) fn access(&self) -> &Access {
         &self.watch.access
     }
 
     /// Ends when that node is no master any more and another one has the slot.
-    async fn ousted(&self, addr: &NodeAddr, slot: u16) {
+    pub(super) async fn ousted(&self, addr: &NodeAddr, slot: u16) {
         loop {
             sleep(SILENCE).await;
             if is_ousted(&self.watch.routes.now(), addr, slot) {
@@ -321,7 +199,7 @@ impl Inner {
     }
 
     /// Tells once that slots have no master, and once that all have one again.
-    fn tell(&self, table: &Table, is_told: bool) -> bool {
+    pub(super) fn tell(&self, table: &Table, is_told: bool) -> bool {
         let uncovered = table.uncovered().count();
         if (uncovered > 0) != is_told {
             self.events.note(match uncovered {
@@ -337,12 +215,13 @@ impl Inner {
         uncovered > 0
     }
 
-    fn queue(&self, way: &Way, parcel: Parcel) {
+    /// Puts a parcel behind those that wait for that master.
+    pub(super) fn queue(self: &Arc<Inner>, addr: &NodeAddr, parcel: Parcel) {
         // A lane's task ends with everything else only.
-        let _ = way.queue.send(parcel);
+        let _ = self.way(addr).queue.send(parcel);
     }
 
-    fn fail(&self, why: Trouble) {
+    pub(super) fn fail(&self, why: Trouble) {
         self.failed.send_if_modified(|failed| {
             let is_first = failed.is_none();
             failed.get_or_insert(Arc::new(why));
@@ -356,7 +235,7 @@ impl Inner {
         }
     }
 
-    fn stray(&self, mut parcel: Parcel, ask: Option<NodeAddr>, why: String) {
+    pub(super) fn stray(&self, mut parcel: Parcel, ask: Option<NodeAddr>, why: String) {
         if self.is_strict {
             self.fail(Trouble::Disturbed(why));
             return;
@@ -368,7 +247,7 @@ impl Inner {
     }
 
     /// A master has answered a parcel.
-    fn answered(&self, addr: &NodeAddr, parcel: Parcel, refused: Vec<(usize, String)>) {
+    pub(super) fn answered(&self, addr: &NodeAddr, parcel: Parcel, refused: Vec<(usize, String)>) {
         let tally = &self.tally;
         let taken = parcel.batch.len() - refused.len().min(parcel.batch.len());
         tally.taken.fetch_add(taken as u64, Ordering::Relaxed);
@@ -418,249 +297,10 @@ impl Inner {
                 // Each goes its own way; the pieces are done with the last.
                 self.out.fetch_add(elsewhere.len() - 1, Ordering::AcqRel);
                 for (ask, (places, why)) in elsewhere {
-                    let part = Parcel {
-                        batch: parcel.batch.clone(),
-                        slots: parcel.slots.clone(),
-                        db: parcel.db,
-                        tickets: parcel.tickets.clone(),
-                        since: parcel.since,
-                        _room: None,
-                    };
-                    self.stray(part.part(&places), ask, why);
+                    self.stray(parcel.twin().part(&places), ask, why);
                 }
                 parcel.finish();
             }
         }
-    }
-}
-
-/// Sends what is queued for one master, for as long as anything may come.
-async fn feed(inner: Arc<Inner>, addr: NodeAddr, mut queue: mpsc::UnboundedReceiver<Parcel>) {
-    loop {
-        let Some(first) = queue.recv().await else {
-            return;
-        };
-        let opened = Lane::open(inner.access(), &addr, ANSWER).await;
-        let lost = match opened {
-            Ok(lane) => {
-                let mut feeding = Feeding {
-                    inner: &inner,
-                    addr: &addr,
-                    lane,
-                    db: 0,
-                    under_way: VecDeque::new(),
-                    next: Some(first),
-                    bytes: 0,
-                };
-                let ended = feeding.run(&mut queue).await;
-                let on_lane = feeding.under_way.into_iter().flatten();
-                let lost = on_lane.chain(feeding.next).collect();
-                match ended {
-                    Ok(()) => return,
-                    Err(error) => (lost, error),
-                }
-            }
-            Err(error) => (vec![first], error),
-        };
-        let (mut parcels, error): (Vec<Parcel>, NodeError) = lost;
-        while let Ok(parcel) = queue.try_recv() {
-            parcels.push(parcel);
-        }
-        match error {
-            NodeError::PasswordWanted { .. }
-            | NodeError::PasswordWrong { .. }
-            | NodeError::Forbidden { .. } => inner.fail(Trouble::Node(error)),
-            error => {
-                for parcel in parcels {
-                    inner.stray(parcel, None, error.to_string());
-                }
-            }
-        }
-    }
-}
-
-/// A lane being fed.
-struct Feeding<'a> {
-    inner: &'a Arc<Inner>,
-    addr: &'a NodeAddr,
-    lane: Lane,
-    /// The database that the connection is in.
-    db: u64,
-    /// What is on the lane; a change of database is nobody's parcel.
-    under_way: VecDeque<Option<Parcel>>,
-    /// What goes on the lane as soon as there is room.
-    next: Option<Parcel>,
-    bytes: usize,
-}
-
-impl Feeding<'_> {
-    async fn run(&mut self, queue: &mut mpsc::UnboundedReceiver<Parcel>) -> Result<(), NodeError> {
-        loop {
-            if self.has_room()
-                && let Some(parcel) = self.next.take()
-            {
-                self.put(parcel).await;
-            }
-            let waits_for = self.under_way.iter().flatten().next();
-            let slot = waits_for.and_then(|parcel| parcel.slots.first().copied());
-            tokio::select! {
-                answered = self.lane.answered(), if !self.lane.is_idle() => {
-                    self.take(answered?);
-                }
-                () = self.inner.ousted(self.addr, slot.unwrap_or(0)), if slot.is_some() => {
-                    return Err(NodeError::Closed {
-                        addr: self.addr.clone(),
-                        why: "it is no master any more".to_owned(),
-                    });
-                }
-                parcel = queue.recv(), if self.next.is_none() => match parcel {
-                    Some(parcel) => self.next = Some(parcel),
-                    None => return Ok(()),
-                },
-            }
-        }
-    }
-
-    /// One parcel may always be under way.
-    fn has_room(&self) -> bool {
-        let window = self.inner.window.load(Ordering::Relaxed);
-        // Two at the most go on the lane for one parcel.
-        self.under_way.is_empty() || (self.under_way.len() < 14 && self.bytes < window)
-    }
-
-    async fn put(&mut self, parcel: Parcel) {
-        if parcel.db != self.db {
-            self.db = parcel.db;
-            let mut select = Batch::default();
-            select.push(&[b"SELECT", parcel.db.to_string().as_bytes()]);
-            self.under_way.push_back(None);
-            self.lane.send(Arc::new(select)).await;
-        }
-        let batch = parcel.batch.clone();
-        self.bytes += batch.size();
-        self.under_way.push_back(Some(parcel));
-        self.lane.send(batch).await;
-    }
-
-    fn take(&mut self, answered: Answered) {
-        match self.under_way.pop_front().flatten() {
-            Some(parcel) => {
-                self.bytes -= answered.batch.size().min(self.bytes);
-                self.inner.answered(self.addr, parcel, answered.refused);
-            }
-            None => {
-                if let Some((_, said)) = answered.refused.into_iter().next() {
-                    let addr = self.addr.clone();
-                    self.inner.fail(Trouble::NotTaken { addr, said });
-                }
-            }
-        }
-    }
-}
-
-/// Sends strays out again: all that there are, after one look at who owns what now.
-async fn recover(inner: &Arc<Inner>, strays: &mut mpsc::UnboundedReceiver<Stray>) {
-    let mut is_told = false;
-    loop {
-        let first = tokio::select! {
-            first = strays.recv() => first,
-            () = inner.doubt.notified() => {
-                if let Some(table) = inner.watch.look().await {
-                    is_told = inner.tell(&table, is_told);
-                }
-                continue;
-            }
-        };
-        let Some(first) = first else { return };
-        let mut all = vec![first];
-        while let Ok(stray) = strays.try_recv() {
-            all.push(stray);
-        }
-        if all.iter().any(|stray| stray.ask.is_none()) {
-            sleep(LOOK_AGAIN).await;
-            if let Some(table) = inner.watch.look().await {
-                is_told = inner.tell(&table, is_told);
-            }
-        }
-        for stray in all {
-            let since = stray.parcel.since.unwrap_or_else(Instant::now);
-            if since.elapsed() > PATIENCE {
-                inner.fail(Trouble::Lost {
-                    why: stray.why,
-                    seconds: PATIENCE.as_secs(),
-                });
-                continue;
-            }
-            match stray.ask {
-                Some(to) => asked(inner, &to, stray.parcel).await,
-                None => routed(inner, stray.parcel, &stray.why),
-            }
-        }
-    }
-}
-
-/// A slot is on its way: its keys are taken where ASK points.
-async fn asked(inner: &Arc<Inner>, to: &NodeAddr, parcel: Parcel) {
-    let mut batch = Batch::with_capacity(parcel.batch.size());
-    for n in 0..parcel.batch.len() {
-        batch.push(&[b"ASKING"]);
-        batch.push_raw(parcel.batch.command(n));
-    }
-    let answered = async {
-        let mut lane = Lane::open(inner.access(), to, ANSWER).await?;
-        lane.send(Arc::new(batch)).await;
-        lane.answered().await
-    };
-    match answered.await {
-        Ok(answered) => {
-            let refused = answered.refused.into_iter().filter(|(n, _)| n % 2 == 1);
-            let refused = refused.map(|(n, words)| (n / 2, words)).collect();
-            inner.answered(to, parcel, refused);
-        }
-        Err(error) => {
-            sleep(LOOK_AGAIN).await;
-            inner.stray(parcel, None, error.to_string());
-        }
-    }
-}
-
-/// Sends the commands to those who own their slots now.
-fn routed(inner: &Arc<Inner>, parcel: Parcel, why: &str) {
-    let table = inner.watch.routes.now();
-    let mut places = BTreeMap::<Option<NodeAddr>, Vec<usize>>::new();
-    for (n, slot) in parcel.slots.iter().enumerate() {
-        places
-            .entry(table.addr(*slot).cloned())
-            .or_default()
-            .push(n);
-    }
-    inner
-        .out
-        .fetch_add(places.len().saturating_sub(1), Ordering::AcqRel);
-    let many = places.len() > 1;
-    let mut left = Some(parcel);
-    for (addr, places) in places {
-        let whole = match (&left, many) {
-            (Some(parcel), true) => Parcel {
-                batch: parcel.batch.clone(),
-                slots: parcel.slots.clone(),
-                db: parcel.db,
-                tickets: parcel.tickets.clone(),
-                since: parcel.since,
-                _room: None,
-            },
-            _ => match left.take() {
-                Some(parcel) => parcel,
-                None => return,
-            },
-        };
-        let part = whole.part(&places);
-        match addr {
-            Some(addr) => inner.queue(&inner.way(&addr), part),
-            None => inner.stray(part, None, why.to_owned()),
-        }
-    }
-    if let Some(parcel) = left {
-        parcel.finish();
     }
 }

@@ -13,9 +13,10 @@ use tokio::sync::mpsc;
 
 use super::big::{Big, Sent};
 use super::brake::Brake;
-use super::feed::{Feeds, Parcel, Ticket};
+use super::feed::Feeds;
 use super::jobs::Job;
 use super::pack::{Packed, Packing};
+use super::parcel::{Parcel, Ticket};
 use super::refusal::Refused;
 use super::routes::{Routes, Table};
 use super::trouble::Trouble;

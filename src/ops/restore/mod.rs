@@ -5,10 +5,12 @@
 //! `select`, `pack`, `touched`, `absolute`, `refusal`.
 
 mod absolute;
+mod asking;
 mod bases;
 mod big;
 mod brake;
 mod feed;
+mod feeding;
 mod heat;
 mod jobs;
 mod journal;
@@ -17,6 +19,7 @@ mod log;
 mod order;
 mod ousted;
 mod pack;
+mod parcel;
 mod parts;
 mod plan;
 mod play;
@@ -29,6 +32,7 @@ mod report;
 mod routes;
 mod run;
 mod select;
+mod stray;
 mod target;
 mod touched;
 mod trouble;

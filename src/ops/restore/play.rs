@@ -9,23 +9,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::absolute::{Word, shifted};
+use super::asking::{Asking, Question};
 use super::brake::Brake;
-use super::feed::{Feeds, Parcel};
+use super::feed::Feeds;
 use super::log::{Logged, Logs};
+use super::parcel::Parcel;
 use super::routes::{Routes, Table};
 use super::select::Select;
 use super::touched::{SHIFT_MS, Touched};
 use super::trouble::Trouble;
+use crate::cluster::Access;
 use crate::cluster::lane::Batch;
-use crate::cluster::{Access, Command, Node, NodeError, Reply};
-use crate::model::{NodeAddr, Slot};
+use crate::model::Slot;
 use crate::rdb::Changes;
 
 /// Commands in one batch.
 const COMMANDS: usize = 256;
 const BATCH: usize = 64 << 10;
-/// Keys that are asked for in one flight.
-const FLIGHT: usize = 512;
 
 /// A play.
 pub(super) struct Playing<'a> {
@@ -135,12 +135,20 @@ impl Playing<'_> {
 
     /// Shifts the expiries back; those that are over end then.
     pub(super) async fn settle(&self) -> Result<(), Trouble> {
-        let mut asking = Asking {
-            access: self.access,
-            table: self.routes.now(),
-            nodes: BTreeMap::new(),
-            waiting: BTreeMap::new(),
+        let mut asking = Asking::new(self.access, self.routes, Question::Settle);
+        let take = async |logged: Logged<'_>| {
+            for key in self.keys(&logged) {
+                asking.add(logged.db, key).await?;
+            }
+            Ok(())
         };
+        self.logs.walk(self.touched, take).await?;
+        asking.finish().await.map(drop)
+    }
+
+    /// Which of the keys that the logs change the target has now.
+    pub(super) async fn existing(&self) -> Result<Vec<(u64, Vec<u8>)>, Trouble> {
+        let mut asking = Asking::new(self.access, self.routes, Question::Exists);
         let take = async |logged: Logged<'_>| {
             for key in self.keys(&logged) {
                 asking.add(logged.db, key).await?;
@@ -150,40 +158,9 @@ impl Playing<'_> {
         self.logs.walk(self.touched, take).await?;
         asking.finish().await
     }
-
-    /// Which of the keys that the logs change the target has now.
-    pub(super) async fn existing(&self) -> Result<Vec<(u64, Vec<u8>)>, Trouble> {
-        let table = self.routes.now();
-        let mut nodes = BTreeMap::<NodeAddr, Node>::new();
-        let mut found = Vec::new();
-        let take = async |logged: Logged<'_>| {
-            for key in self.keys(&logged) {
-                let Some(addr) = table.addr(slot(key)) else {
-                    continue;
-                };
-                if !nodes.contains_key(addr) {
-                    nodes.insert(addr.clone(), Node::connect(self.access, addr).await?);
-                }
-                let Some(node) = nodes.get(addr) else {
-                    continue;
-                };
-                let flight = [
-                    Command::words("SELECT").arg(logged.db.to_string()),
-                    Command::words("EXISTS").arg(key),
-                ];
-                let replies = node.ask_all(&flight).await?;
-                if matches!(replies.last(), Some(Ok(Reply::Integer(1)))) {
-                    found.push((logged.db, key.to_vec()));
-                }
-            }
-            Ok(())
-        };
-        self.logs.walk(self.touched, take).await?;
-        Ok(found)
-    }
 }
 
-fn slot(key: &[u8]) -> u16 {
+pub(super) fn slot(key: &[u8]) -> u16 {
     Slot::of_key(key).number()
 }
 
@@ -247,88 +224,4 @@ impl<'a> Outgoing<'a> {
         }
         Ok(self.feeds.drain().await?)
     }
-}
-
-/// Questions about keys, a flight for each master.
-struct Asking<'a> {
-    access: &'a Access,
-    table: Arc<Table>,
-    nodes: BTreeMap<NodeAddr, Node>,
-    waiting: BTreeMap<(NodeAddr, u64), BTreeSet<Vec<u8>>>,
-}
-
-impl Asking<'_> {
-    async fn add(&mut self, db: u64, key: &[u8]) -> Result<(), Trouble> {
-        let Some(addr) = self.table.addr(slot(key)).cloned() else {
-            return Err(Trouble::Disturbed("a slot has no master".to_owned()));
-        };
-        let way = (addr, db);
-        let keys = self.waiting.entry(way.clone()).or_default();
-        keys.insert(key.to_vec());
-        match keys.len() >= FLIGHT {
-            true => self.ask(way).await,
-            false => Ok(()),
-        }
-    }
-
-    async fn finish(mut self) -> Result<(), Trouble> {
-        for way in self.waiting.keys().cloned().collect::<Vec<_>>() {
-            self.ask(way).await?;
-        }
-        Ok(())
-    }
-
-    async fn ask(&mut self, (addr, db): (NodeAddr, u64)) -> Result<(), Trouble> {
-        let Some(keys) = self.waiting.remove(&(addr.clone(), db)) else {
-            return Ok(());
-        };
-        if !self.nodes.contains_key(&addr) {
-            let node = Node::connect(self.access, &addr).await?;
-            self.nodes.insert(addr.clone(), node);
-        }
-        let Some(node) = self.nodes.get(&addr) else {
-            return Ok(());
-        };
-        node.ask(&Command::words("SELECT").arg(db.to_string()))
-            .await?;
-        let expiries = expiries(node, &keys).await?;
-        let back: Vec<Command> = keys
-            .iter()
-            .zip(expiries)
-            .filter_map(|(key, expiry)| Some((key, expiry.filter(|ms| *ms > SHIFT_MS / 2)?)))
-            .map(|(key, ms)| {
-                let ms = (ms - SHIFT_MS).max(1).to_string();
-                Command::words("PEXPIREAT").arg(key).arg(ms)
-            })
-            .collect();
-        for reply in node.ask_all(&back).await? {
-            reply?;
-        }
-        Ok(())
-    }
-}
-
-/// When each key expires, ms since the epoch; servers before 7.0 say how long it still lives.
-async fn expiries(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<Option<i64>>, NodeError> {
-    let asked = |word: &str| -> Vec<Command> {
-        keys.iter()
-            .map(|key| Command::words(word).arg(key))
-            .collect()
-    };
-    let replies = node.ask_all(&asked("PEXPIRETIME")).await?;
-    let is_unknown = |reply: &Result<Reply, NodeError>| matches!(reply, Err(NodeError::Server { said, .. }) if said.contains("unknown command"));
-    if !replies.first().is_some_and(is_unknown) {
-        return replies
-            .into_iter()
-            .map(|reply| Ok(reply?.integer().filter(|ms| *ms > 0)))
-            .collect();
-    }
-    let time = node.say("TIME").await?;
-    let part = |n: usize| time.list().get(n).and_then(Reply::integer).unwrap_or(0);
-    let now = part(0) * 1000 + part(1) / 1000;
-    let replies = node.ask_all(&asked("PTTL")).await?;
-    replies
-        .into_iter()
-        .map(|reply| Ok(reply?.integer().filter(|ms| *ms > 0).map(|ms| now + ms)))
-        .collect()
 }

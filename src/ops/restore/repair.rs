@@ -11,6 +11,7 @@ use super::replicas::replicated;
 use super::run::{READERS, Running};
 use super::trouble::Trouble;
 use crate::cluster::Wanted;
+use crate::host::here::is_here;
 use crate::model::SlotSet;
 use crate::model::words::count;
 use crate::ops::backup::From;
@@ -54,9 +55,13 @@ impl Running {
         let live = Live::choose_from(access, ground, From::Masters).await;
         let live = live.map_err(|error| Trouble::NoLook(error.to_string()))?;
         let (settings, access) = (&self.place.settings, &self.place.access);
-        settings
-            .set(access, &live.addrs(), &[Wanted::NO_SYNC_DELAY])
-            .await;
+        for addr in live.addrs() {
+            // What does not go over a network need not be compressed for it.
+            let is_near = is_here(&addr, access.deadline).await;
+            let plain = is_near.then_some(Wanted::PLAIN_VALUES);
+            let wanted: Vec<Wanted> = [Wanted::NO_SYNC_DELAY].into_iter().chain(plain).collect();
+            settings.set(access, &[addr], &wanted).await;
+        }
         let proving = Proving {
             repository: &self.place.repository,
             manifest: &self.place.manifest,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::feed::Tally;
 use super::heat::Warmth;
 use super::load::{Counts, Database, Impossible};
+use super::parcel::Tally;
 use super::plan::Plan;
 use super::prove::Proof;
 use super::refusal::Refused;

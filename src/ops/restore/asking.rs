@@ -1,0 +1,141 @@
+//! Questions about the keys that the logs change: many keys in one flight, a flight for each master.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::play::slot;
+use super::routes::{Routes, Table};
+use super::touched::SHIFT_MS;
+use super::trouble::Trouble;
+use crate::cluster::{Access, Command, Node, NodeError, Reply};
+use crate::model::NodeAddr;
+
+/// Keys in one flight.
+const FLIGHT: usize = 512;
+
+/// What is asked of each key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// When it expires; what was shifted is shifted back.
+    Settle,
+    /// Whether it is there.
+    Exists,
+}
+
+/// Questions about keys, a flight for each master.
+pub(super) struct Asking<'a> {
+    access: &'a Access,
+    table: Arc<Table>,
+    question: Question,
+    /// Keys that are there.
+    found: Vec<(u64, Vec<u8>)>,
+    nodes: BTreeMap<NodeAddr, Node>,
+    waiting: BTreeMap<(NodeAddr, u64), BTreeSet<Vec<u8>>>,
+}
+
+impl<'a> Asking<'a> {
+    pub(super) fn new(access: &'a Access, routes: &Routes, question: Question) -> Asking<'a> {
+        Asking {
+            access,
+            table: routes.now(),
+            question,
+            found: Vec::new(),
+            nodes: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    /// Asks about that key, as soon as there are enough for a flight.
+    pub(super) async fn add(&mut self, db: u64, key: &[u8]) -> Result<(), Trouble> {
+        let Some(addr) = self.table.addr(slot(key)).cloned() else {
+            return Err(Trouble::Disturbed("a slot has no master".to_owned()));
+        };
+        let way = (addr, db);
+        let keys = self.waiting.entry(way.clone()).or_default();
+        keys.insert(key.to_vec());
+        match keys.len() >= FLIGHT {
+            true => self.ask(way).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Asks the rest; the keys that are there, where that was the question.
+    pub(super) async fn finish(mut self) -> Result<Vec<(u64, Vec<u8>)>, Trouble> {
+        for way in self.waiting.keys().cloned().collect::<Vec<_>>() {
+            self.ask(way).await?;
+        }
+        Ok(self.found)
+    }
+
+    async fn ask(&mut self, (addr, db): (NodeAddr, u64)) -> Result<(), Trouble> {
+        let Some(keys) = self.waiting.remove(&(addr.clone(), db)) else {
+            return Ok(());
+        };
+        if !self.nodes.contains_key(&addr) {
+            let node = Node::connect(self.access, &addr).await?;
+            self.nodes.insert(addr.clone(), node);
+        }
+        let Some(node) = self.nodes.get(&addr) else {
+            return Ok(());
+        };
+        node.ask(&Command::words("SELECT").arg(db.to_string()))
+            .await?;
+        match self.question {
+            Question::Settle => settle(node, &keys).await?,
+            Question::Exists => {
+                let exists = |key: &Vec<u8>| Command::words("EXISTS").arg(key);
+                let flight: Vec<Command> = keys.iter().map(exists).collect();
+                let replies = node.ask_all(&flight).await?;
+                for (key, reply) in keys.into_iter().zip(replies) {
+                    if reply?.integer() == Some(1) {
+                        self.found.push((db, key));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Shifts expiries back.
+async fn settle(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<(), Trouble> {
+    let expiries = expiries(node, keys).await?;
+    let back: Vec<Command> = keys
+        .iter()
+        .zip(expiries)
+        .filter_map(|(key, expiry)| Some((key, expiry.filter(|ms| *ms > SHIFT_MS / 2)?)))
+        .map(|(key, ms)| {
+            let ms = (ms - SHIFT_MS).max(1).to_string();
+            Command::words("PEXPIREAT").arg(key).arg(ms)
+        })
+        .collect();
+    for reply in node.ask_all(&back).await? {
+        reply?;
+    }
+    Ok(())
+}
+
+/// When each key expires, ms since the epoch; servers before 7.0 say how long it still lives.
+async fn expiries(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<Option<i64>>, NodeError> {
+    let asked = |word: &str| -> Vec<Command> {
+        keys.iter()
+            .map(|key| Command::words(word).arg(key))
+            .collect()
+    };
+    let replies = node.ask_all(&asked("PEXPIRETIME")).await?;
+    let is_unknown = |reply: &Result<Reply, NodeError>| matches!(reply, Err(NodeError::Server { said, .. }) if said.contains("unknown command"));
+    if !replies.first().is_some_and(is_unknown) {
+        return replies
+            .into_iter()
+            .map(|reply| Ok(reply?.integer().filter(|ms| *ms > 0)))
+            .collect();
+    }
+    let time = node.say("TIME").await?;
+    let part = |n: usize| time.list().get(n).and_then(Reply::integer).unwrap_or(0);
+    let now = part(0) * 1000 + part(1) / 1000;
+    let replies = node.ask_all(&asked("PTTL")).await?;
+    replies
+        .into_iter()
+        .map(|reply| Ok(reply?.integer().filter(|ms| *ms > 0).map(|ms| now + ms)))
+        .collect()
+}
