@@ -174,7 +174,7 @@ pub fn ask_about<'a>(fleet: &Fleet, verb: &[u8], keys: impl Iterator<Item = &'a 
     let masters = pipes.len();
     for key in keys {
         let slot = goodcache::model::Slot::of_key(key).number();
-        let (pipe, bytes, count) = &mut pipes[usize::from(slot) * masters / SLOTS];
+        let (pipe, bytes, count) = &mut pipes[master_of(usize::from(slot), masters)];
         encode(bytes, &[verb, key]);
         *count += 1;
         if bytes.len() >= FLIGHT {
@@ -270,7 +270,13 @@ fn accepts() -> Accepts {
 }
 
 fn owner(entry: &Entry<'_>, masters: usize) -> usize {
-    usize::from(entry.slot()) * masters / SLOTS
+    master_of(usize::from(entry.slot()), masters)
+}
+
+/// Slots are shared as evenly as they can be: each border is rounded to the nearest slot.
+fn master_of(slot: usize, masters: usize) -> usize {
+    let border = |n: usize| (n * SLOTS + masters / 2) / masters;
+    (1..masters).filter(|n| slot >= border(*n)).count()
 }
 
 fn decimal(number: i64, digits: &mut [u8; 24]) -> &[u8] {
