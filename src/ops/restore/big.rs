@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::load::LargeEntry;
 use super::ousted::Watch;
 use super::pack::Packing;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, shown};
 use super::routes::Routes;
 use super::trouble::Trouble;
 use crate::cluster::lane::{Batch, Lane};
@@ -218,10 +218,6 @@ fn beside(large: &LargeEntry) -> Vec<u8> {
     let tag = slot.and_then(|slot| key_in(&slot)).unwrap_or_default();
     let hash = xxhash_rust::xxh3::xxh3_64(&large.key);
     format!("{{{tag}}}goodcache-restore:{hash:016x}").into_bytes()
-}
-
-fn shown(key: &[u8]) -> String {
-    key[..key.len().min(80)].escape_ascii().to_string()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::feed::Feeds;
 use super::jobs::Job;
 use super::pack::{Packed, Packing};
 use super::parcel::{Parcel, Ticket};
-use super::refusal::Refused;
+use super::refusal::{Refused, shown};
 use super::routes::{Routes, Table};
 use super::trouble::Trouble;
 use crate::archive::{ArchiveError, Identity, Kind, Manifest, Repository};
@@ -185,11 +185,6 @@ impl Loading<'_> {
             .read(&identity, &self.manifest.shards[shard].base[piece])
             .await
     }
-}
-
-/// A key as it is told.
-fn shown(key: &[u8]) -> String {
-    key[..key.len().min(80)].escape_ascii().to_string()
 }
 
 enum Failed {

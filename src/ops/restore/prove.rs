@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::bases::{Bases, each};
 use super::pack::{Packed, Packing};
+use super::refusal::shown;
 use super::trouble::Trouble;
 use crate::archive::{Manifest, Repository};
 use crate::model::{Events, Slot, SlotSet};
@@ -282,7 +283,7 @@ impl Proof {
         if self.first.len() < NAMED {
             self.first.push(KeyFault {
                 slot,
-                key: key[..key.len().min(80)].escape_ascii().to_string(),
+                key: shown(key),
                 how,
             });
         }

@@ -63,8 +63,7 @@ impl Refused {
     pub(super) fn of(command: &[u8], said: String) -> Refused {
         let text = |n| {
             let word = word(command, n).unwrap_or_default();
-            let shown = &word[..word.len().min(80)];
-            shown.escape_ascii().to_string()
+            shown(word)
         };
         Refused {
             command: text(0),
@@ -72,6 +71,11 @@ impl Refused {
             said,
         }
     }
+}
+
+/// The beginning of a key, or of any word, fit for a terminal.
+pub(super) fn shown(word: &[u8]) -> String {
+    word[..word.len().min(80)].escape_ascii().to_string()
 }
 
 /// A word of a command as it is on the wire.
