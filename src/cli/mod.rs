@@ -20,11 +20,13 @@ mod backup;
 mod check;
 mod create;
 mod destroy;
+mod evidence;
 mod failover;
 mod reach;
 mod restore;
 mod saved;
 pub mod scenario;
+mod tune;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -36,6 +38,7 @@ use options::{Cli, Command, Shared};
 use screen::Screen;
 use settings::{
     CheckSettings, CreateSettings, FailoverTest, Layers, Row, Settings, Surroundings, Target,
+    TuneSettings,
 };
 use signal::{Ended, until_signal};
 
@@ -103,6 +106,14 @@ fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
         }
         Command::Backup(args) => backup::run(&cli.shared, args),
         Command::Restore(args) => restore::run(&cli.shared, args),
+        Command::Tune(args) => {
+            let layers = layers(&cli, &TuneSettings::target(args))?;
+            let settings = Settings::resolve(&layers, &cli.shared, &[])?;
+            let tune = TuneSettings::resolve(&layers, args)?;
+            let screen = screen(&settings, tune.rows());
+            // It stops by itself, for it may have something to put back first.
+            block_on(tune::run(&layers, &settings, &tune, args, &screen))
+        }
         Command::Destroy(args) => {
             let environment = Environment::of_process()?;
             let screen = Screen::new(

@@ -203,6 +203,11 @@ impl Profiles {
         self.root.join("drills")
     }
 
+    /// The folder in which tune writes its undo files.
+    pub fn undo_folder(&self) -> PathBuf {
+        self.root.join("undo")
+    }
+
     fn file(&self, name: &str, ending: &str) -> Result<PathBuf> {
         let name = values::cluster_name(name).map_err(|why| anyhow::anyhow!("'{name}': {why}"))?;
         Ok(self.root.join("clusters").join(format!("{name}.{ending}")))

@@ -31,13 +31,20 @@ pub fn write(path: &Path, survey: &Survey) -> Result<(), Failure> {
         survey,
     })
     .map_err(|e| fail(&e))?;
+    write_whole(path, &text).map_err(|e| fail(&e))?;
+    Ok(())
+}
+
+/// Writes a file whole or not at all, readable by its owner only.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| fail(&e))?;
-    file.write_all(&text).map_err(|e| fail(&e))?;
-    file.persist(path).map_err(|e| fail(&e.error))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|e| e.error)?;
     Ok(())
 }
 

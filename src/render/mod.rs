@@ -13,6 +13,7 @@
 //! | `failover` | a drill's report as a document, and for CI |
 //! | `backup` | what is done with snapshots, a file for each report |
 //! | `page` | a drill's report and recording as one HTML page with pictures |
+//! | `tune` | advice, the plan to apply it, and what became of it |
 //! | `nagios`, `prometheus`, `junit` | a check's report for other programs |
 
 pub mod backup;
@@ -37,6 +38,7 @@ mod page;
 mod plain;
 mod prometheus;
 pub mod restore;
+pub mod tune;
 
 pub use changes::{changes, line as change_line};
 pub use check::{Detail, check, in_short};

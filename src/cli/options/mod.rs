@@ -12,6 +12,7 @@ pub mod generate;
 mod refused;
 pub mod restore;
 mod shared;
+pub mod tune;
 
 use std::ffi::OsString;
 
@@ -83,6 +84,8 @@ pub enum Command {
     Backup(Box<backup::Args>),
     /// Put a snapshot, or RDB files, into a cluster of any shape, and prove that all of it is there
     Restore(Box<restore::Args>),
+    /// Advise what to set, from what the cluster really does; apply it safely, undo it exactly
+    Tune(Box<tune::Args>),
     /// Take away a cluster that create made
     Destroy(destroy::Args),
     /// Write shell completions or man pages

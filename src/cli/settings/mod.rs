@@ -13,6 +13,7 @@ mod layers;
 mod login;
 mod origin;
 mod tls;
+mod tune;
 
 pub use backup::{RepositorySettings, Second};
 pub use check::{CheckSettings, Watch};
@@ -21,3 +22,4 @@ pub use create::{CreateSettings, Source};
 pub use failover::FailoverTest;
 pub use layers::{Layers, Surroundings, Target};
 pub use origin::{Origin, Row, Setting, rows_text};
+pub use tune::{TuneSettings, known as known_rule};

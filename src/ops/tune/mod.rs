@@ -12,7 +12,9 @@
 //!
 //! Advice comes from evidence alone, so a saved evidence file gives the same advice on any day.
 
+pub mod apply;
 mod case;
+mod conf;
 pub mod form;
 mod judge;
 mod profile;
@@ -24,6 +26,7 @@ mod settle;
 pub(crate) mod testing;
 
 pub use case::{Case, NodeCase};
+pub use conf::fragment;
 pub use judge::{Options, explain, judge, rules};
 pub use profile::Guess;
 pub use report::{Change, Kind, Overruled, Recommendation, Report, Risk, Sampling, Takes};
