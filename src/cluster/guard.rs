@@ -148,9 +148,13 @@ impl Seen {
             beginning.extend_from_slice(&bytes[..room.min(bytes.len())]);
         }
         kept.bytes += bytes.len() as u64;
-        for &byte in bytes {
-            kept.lines += u64::from(byte == b'\n' && kept.ends_in_cr);
-            kept.ends_in_cr = byte == b'\r';
+        // Pairs of neighbours rather than a state a byte: this is done with every byte that comes.
+        let is_cut = kept.ends_in_cr && bytes.first() == Some(&b'\n');
+        let pairs = bytes.iter().zip(bytes.iter().skip(1));
+        let whole = pairs.filter(|&(a, b)| *a == b'\r' && *b == b'\n').count();
+        kept.lines += u64::from(is_cut) + whole as u64;
+        if let Some(&last) = bytes.last() {
+            kept.ends_in_cr = last == b'\r';
         }
         if kept.bytes > self.limit() || kept.lines > LINE_LIMIT {
             kept.is_flooded = true;
