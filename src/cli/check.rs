@@ -33,10 +33,13 @@ pub async fn run(
     if let Some(code) = &check.explain {
         return explain(code, screen);
     }
+    // Read first: that a file is not there is told before a cluster is asked.
+    let before = check.against.as_deref().map(saved::read_earlier);
     let checking = Checking {
         settings,
         check,
         screen,
+        before: before.transpose()?,
     };
     if let Some(path) = &check.from {
         let survey = saved::read(path)?;
@@ -71,6 +74,8 @@ struct Checking<'a> {
     settings: &'a Settings,
     check: &'a CheckSettings,
     screen: &'a Screen,
+    /// What to compare with.
+    before: Option<Earlier>,
 }
 
 impl Checking<'_> {
@@ -140,12 +145,16 @@ impl Checking<'_> {
     fn answer(&self, seen: &Survey) -> Result<Exit, Failure> {
         let report = self.judge(seen)?;
         let mut text = self.text(seen, &report)?;
-        if let Some(path) = &self.check.against {
-            let before = match saved::read_earlier(path)? {
-                Earlier::Survey(survey) => self.judge(&survey)?,
-                Earlier::Report(report) => *report,
+        if let Some(before) = &self.before {
+            let judged;
+            let before = match before {
+                Earlier::Survey(survey) => {
+                    judged = self.judge(survey)?;
+                    &judged
+                }
+                Earlier::Report(report) => report,
             };
-            text = self.with_changes(seen, &before, &report, text);
+            text = self.with_changes(seen, before, &report, text);
         }
         self.print(&text)?;
         Ok(self.exit(&report))

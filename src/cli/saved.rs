@@ -41,7 +41,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // Only what happened: the whole error also names the file that would have been renamed.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|e| e.kind())?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
@@ -100,4 +101,19 @@ fn survey(path: &Path, bytes: &[u8]) -> Result<Survey, Failure> {
         )));
     }
     serde_json::from_value(head.survey).map_err(|e| not_one(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_without_the_name_of_a_file_that_nobody_gave() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/survey.json");
+        let failure = write(&path, &Survey::default()).unwrap_err();
+        let text = failure.text();
+        assert!(text.contains(&path.display().to_string()), "{text}");
+        assert!(!text.contains(".tmp"), "{text}");
+    }
 }

@@ -214,12 +214,12 @@ impl Asked<'_> {
             return Some(why.to_owned());
         }
         let missing = match probe {
-            Probe::Info => (facts.info.0.is_empty(), "INFO was not answered"),
+            Probe::Info => (facts.info.is_empty(), "INFO was not answered"),
             Probe::Sample if facts.has_restarted() => {
                 (true, "the server restarted between the two samples")
             }
             Probe::Sample => (facts.later.is_none(), "only one sample was taken"),
-            Probe::ClusterInfo => (facts.cluster.0.is_empty(), "CLUSTER INFO was not answered"),
+            Probe::ClusterInfo => (facts.cluster.is_empty(), "CLUSTER INFO was not answered"),
             Probe::Config => (facts.config.is_empty(), "CONFIG GET was not answered"),
             Probe::Acl => (facts.users.is_empty(), "ACL LIST was not answered"),
             Probe::Pings => (facts.pings_us.is_empty(), "no PING was timed"),

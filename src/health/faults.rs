@@ -103,10 +103,7 @@ pub fn faults() -> Vec<(&'static str, Severity, Options, Cluster)> {
         "cluster.state",
         Critical,
         sound().facts(1, |facts| {
-            facts
-                .cluster
-                .0
-                .insert("cluster_state".into(), "fail".into());
+            facts.cluster.set("cluster_state", "fail");
         }),
     );
     let hundreds = sound().facts(0, |facts| {
@@ -559,7 +556,7 @@ pub fn faults() -> Vec<(&'static str, Severity, Options, Cluster)> {
                 }
             })
             .every(|facts| {
-                facts.info.0.insert("valkey_version".into(), "9.0.5".into());
+                facts.info.set("valkey_version", "9.0.5");
             }),
     );
 
@@ -610,7 +607,7 @@ pub fn faults() -> Vec<(&'static str, Severity, Options, Cluster)> {
         ..Options::default()
     };
     let valkey = sound().every(|facts| {
-        facts.info.0.insert("valkey_version".into(), "9.0.6".into());
+        facts.info.set("valkey_version", "9.0.6");
     });
     all.push(("version.end_of_life", Warning, years_on, valkey));
     all.push((

@@ -69,11 +69,16 @@ fn info(n: usize) -> Info {
     ))
 }
 
+fn set_all(info: &mut Info, fields: &Info) {
+    for (name, value) in fields.iter() {
+        info.set(name, value);
+    }
+}
+
 fn facts(n: usize) -> Facts {
     let info = info(n);
     let mut later = info.clone();
-    let processed = "total_commands_processed".to_owned();
-    later.0.insert(processed, "1001000".to_owned());
+    later.set("total_commands_processed", "1001000");
     let config = [
         ("port", "0"),
         ("tls-port", "7000"),
@@ -183,10 +188,10 @@ impl Cluster {
     /// Sets INFO fields of node `n`, in both samples.
     pub fn info(self, n: usize, text: &str) -> Cluster {
         self.facts(n, |facts| {
-            let fields = Info::parse(text).0;
-            facts.info.0.extend(fields.clone());
+            let fields = Info::parse(text);
+            set_all(&mut facts.info, &fields);
             if let Some(later) = &mut facts.later {
-                later.0.extend(fields);
+                set_all(later, &fields);
             }
         })
     }
@@ -195,7 +200,7 @@ impl Cluster {
     pub fn later(self, n: usize, text: &str) -> Cluster {
         self.facts(n, |facts| {
             let later = facts.later.get_or_insert_default();
-            later.0.extend(Info::parse(text).0);
+            set_all(later, &Info::parse(text));
         })
     }
 

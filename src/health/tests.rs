@@ -142,9 +142,7 @@ fn fresh_and_local() -> Cluster {
             facts.is_deep = false;
             facts.users = vec![user("default", true)];
             if let Some(later) = &mut facts.later {
-                later
-                    .0
-                    .insert("total_commands_processed".into(), "1000010".into());
+                later.set("total_commands_processed", "1000010");
             }
         })
         .with(|survey| {

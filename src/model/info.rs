@@ -8,9 +8,32 @@ use serde::{Deserialize, Serialize};
 use super::node::NodeAddr;
 
 /// `name:value` lines, sections forgotten. Names and values are kept as the server wrote them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Info(pub BTreeMap<String, String>);
+///
+/// The text is kept in one piece and looked up in place: a hundred nodes say some twenty thousand
+/// lines, of which rules read a tenth, and a string of its own for each name and each value would
+/// cost more than all that is done with them.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
+pub struct Info {
+    text: String,
+    /// Where the names and values stand, in the order of the names, each name once.
+    lines: Vec<Line>,
+}
+
+/// Where a name begins and ends in the text, and its value.
+#[derive(Clone, Copy)]
+struct Line {
+    name: (u32, u32),
+    value: (u32, u32),
+}
+
+/// The part of a text that lies there.
+fn part(text: &str, (from, to): (u32, u32)) -> &str {
+    text.get(from as usize..to as usize).unwrap_or_default()
+}
+
+/// How long a line of INFO is, at the least and roughly: room is made by it.
+const LINE_LENGTH: usize = 24;
 
 /// Who made the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,20 +63,54 @@ pub struct ReplicaLine {
 }
 
 impl Info {
-    /// Reads the reply of INFO or CLUSTER INFO; lines without a colon are passed over.
+    /// Reads the reply of INFO or CLUSTER INFO; lines without a colon are passed over, and of two
+    /// with one name the later counts.
     pub fn parse(text: &str) -> Info {
-        Info(
-            text.lines()
-                .filter(|line| !line.starts_with('#'))
-                .filter_map(|line| line.trim_end().split_once(':'))
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-        )
+        let mut lines = Vec::with_capacity(text.len() / LINE_LENGTH);
+        let mut from = 0;
+        // A position that a u32 does not hold is past all that is ever read from a server.
+        let at = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        for whole in text.split_inclusive('\n') {
+            let line = whole.trim_end();
+            if let Some(colon) = line.find(':').filter(|_| !line.starts_with('#')) {
+                lines.push(Line {
+                    name: (at(from), at(from + colon)),
+                    value: (at(from + colon + 1), at(from + line.len())),
+                });
+            }
+            from += whole.len();
+        }
+        // A stable sort from the end on, so that the latest of a name comes first and is kept.
+        lines.reverse();
+        lines.sort_by(|a: &Line, b| part(text, a.name).cmp(part(text, b.name)));
+        lines.dedup_by(|a, b| part(text, a.name) == part(text, b.name));
+        let text = text.to_owned();
+        Info { text, lines }
+    }
+
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Puts a value there, or another in its place.
+    pub fn set(&mut self, name: &str, value: &str) {
+        let mut all = BTreeMap::from(std::mem::take(self));
+        all.insert(name.to_owned(), value.to_owned());
+        *self = Info::from(all);
+    }
+
+    /// All names with their values, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let parts = |line: &Line| (part(&self.text, line.name), part(&self.text, line.value));
+        self.lines.iter().map(parts)
     }
 
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        let by_name = |line: &Line| part(&self.text, line.name).cmp(name);
+        let n = self.lines.binary_search_by(by_name).ok()?;
+        Some(part(&self.text, self.lines[n].value))
     }
 
     /// The value as a whole number; negative ones and other text are `None`.
@@ -80,15 +137,16 @@ impl Info {
 
     /// The entries whose name starts so, with the prefix taken off.
     pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0
-            .range(prefix.to_owned()..)
-            .take_while(move |(name, _)| name.starts_with(prefix))
-            .map(move |(name, value)| (&name[prefix.len()..], value.as_str()))
+        let is_before = |line: &Line| part(&self.text, line.name) < prefix;
+        let first = self.lines.partition_point(is_before);
+        self.iter()
+            .skip(first)
+            .map_while(move |(name, value)| Some((name.strip_prefix(prefix)?, value)))
     }
 
     /// Who made the server, by the names that only one of them prints.
     pub fn vendor(&self) -> Vendor {
-        if self.get("server_name") == Some("valkey") || self.0.contains_key("valkey_version") {
+        if self.get("server_name") == Some("valkey") || self.get("valkey_version").is_some() {
             Vendor::Valkey
         } else {
             Vendor::Redis
@@ -139,6 +197,47 @@ impl Info {
                 number("expires").unwrap_or(0),
             ))
         })
+    }
+}
+
+impl From<BTreeMap<String, String>> for Info {
+    fn from(all: BTreeMap<String, String>) -> Info {
+        let mut info = Info::default();
+        let end = |text: &String| u32::try_from(text.len()).unwrap_or(u32::MAX);
+        for (name, value) in &all {
+            let from = end(&info.text);
+            info.text.push_str(name);
+            let middle = end(&info.text);
+            info.text.push_str(value);
+            info.lines.push(Line {
+                name: (from, middle),
+                value: (middle, end(&info.text)),
+            });
+        }
+        info
+    }
+}
+
+impl From<Info> for BTreeMap<String, String> {
+    fn from(info: Info) -> BTreeMap<String, String> {
+        let all = info.iter();
+        all.map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    }
+}
+
+/// Equal when they say the same, whatever the text was.
+impl PartialEq for Info {
+    fn eq(&self, other: &Info) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Info {}
+
+impl fmt::Debug for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
@@ -199,6 +298,34 @@ mod tests {
         let replicas = info.replicas();
         assert_eq!(replicas.len(), 1);
         assert_eq!((replicas[0].offset, replicas[0].ack_age_s), (42, 1));
+    }
+
+    #[test]
+    fn the_later_of_two_lines_counts_and_what_is_no_line_is_passed_over() {
+        let info = Info::parse("b:1\r\n# a:0\r\nnothing\r\nb:2:3 \r\na:\r\nc:9");
+        let all: Vec<_> = info.iter().collect();
+        assert_eq!(all, [("a", ""), ("b", "2:3"), ("c", "9")]);
+        assert_eq!((info.get("b"), info.get("bb")), (Some("2:3"), None));
+        assert!(Info::parse("# Server\r\n").is_empty());
+    }
+
+    #[test]
+    fn it_is_the_same_after_a_file_and_after_a_change() {
+        let mut info = Info::parse(TEXT);
+        let file = serde_json::to_string(&info).unwrap();
+        assert!(
+            file.contains(r#""db0":"keys=3,expires=1,avg_ttl=0""#),
+            "{file}"
+        );
+        assert_eq!(serde_json::from_str::<Info>(&file).unwrap(), info);
+        info.set("role", "slave");
+        info.set("zone", "b");
+        assert_eq!(
+            (info.get("role"), info.get("zone")),
+            (Some("slave"), Some("b"))
+        );
+        assert_eq!(info.keys(), 7);
+        assert_ne!(info, Info::parse(TEXT));
     }
 
     #[test]

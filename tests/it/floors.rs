@@ -359,7 +359,8 @@ fn character(rest: &str) -> usize {
     }
 }
 
-fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
+/// Every Rust source in that folder and below.
+pub fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

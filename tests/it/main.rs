@@ -22,5 +22,6 @@ mod rdb;
 mod replication;
 mod restore;
 mod servers;
+mod settings;
 mod support;
 mod usage;

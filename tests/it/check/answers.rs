@@ -188,6 +188,19 @@ fn a_cluster_without_slots_at_an_ipv6_address() {
 }
 
 #[test]
+fn a_file_that_is_not_there_is_told_before_a_cluster_is_asked() {
+    let missing = goodcache(&["check", "127.0.0.1:1", "--against", "missing.json"])
+        .run()
+        .expect(1);
+    assert!(
+        missing.stderr.contains("missing.json"),
+        "{}",
+        missing.stderr
+    );
+    assert_eq!(missing.stdout, "");
+}
+
+#[test]
 fn a_code_is_explained_and_a_typo_named() {
     let told = goodcache(&["check", "--explain", "slots.uncovered"])
         .run()

@@ -29,7 +29,7 @@ fn set(candidate: &mut Candidate, name: &str, value: &str) {
 }
 
 fn tell(candidate: &mut Candidate, name: &str, value: &str) {
-    facts(candidate).info.0.insert(name.into(), value.into());
+    facts(candidate).info.set(name, value);
 }
 
 fn hush(candidate: &mut Candidate, silence: Silence, detail: &str) {

@@ -145,7 +145,7 @@ fn mixes(candidates: &[Candidate], options: &Options) -> Vec<Finding> {
     };
     let vendor = |node: &Candidate| {
         node.facts()
-            .filter(|facts| !facts.info.0.is_empty())
+            .filter(|facts| !facts.info.is_empty())
             .map(|facts| facts.info.vendor().to_string())
     };
     let version = |node: &Candidate| {
