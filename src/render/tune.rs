@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::model::words::{bytes, counted, duration, listed};
 use crate::model::{Role, Severity};
-use crate::ops::tune::apply::{Applied, Ended, Plan};
+use crate::ops::tune::apply::{Applied, Ended, Plan, Set};
 use crate::ops::tune::{Change, Kind, Recommendation, Report, Risk, Rule, Takes};
 
 use super::check::Detail;
@@ -339,27 +339,7 @@ pub fn plan(plan: &Plan, word: &str) -> Doc {
             counted(plan.steps.len(), "node")
         ),
     });
-    let mut table = Table::new([
-        Column::left("NODE", 0),
-        Column::left("ROLE", 3),
-        Column::left("SETTING", 0),
-        Column::left("NOW", 1),
-        Column::left("BECOMES", 0),
-        Column::left("RULE", 2),
-    ]);
-    for step in &plan.steps {
-        for set in &step.sets {
-            table.row([
-                Cell::plain(&step.addr),
-                Cell::plain(role(step.role)),
-                Cell::plain(&set.parameter),
-                Cell::plain(value(&set.present)),
-                Cell::plain(value(&set.proposed)),
-                Cell::new(&set.rule, Tone::Faint),
-            ]);
-        }
-    }
-    doc.push(Block::Table(table));
+    doc.push(Block::Table(sets(plan)));
     if !plan.left.is_empty() {
         doc.title("left to you");
         let line = |left: &crate::ops::tune::apply::Left| {
@@ -370,11 +350,46 @@ pub fn plan(plan: &Plan, word: &str) -> Doc {
     doc
 }
 
+/// What is set, a line for what is the same on several nodes of one part.
+fn sets(plan: &Plan) -> Table {
+    let mut rows: Vec<(Role, &Set, Vec<String>)> = Vec::new();
+    for step in &plan.steps {
+        for set in &step.sets {
+            let same = |row: &&mut (Role, &Set, Vec<String>)| row.0 == step.role && row.1 == set;
+            match rows.iter_mut().find(same) {
+                Some(row) => row.2.push(step.addr.to_string()),
+                None => rows.push((step.role, set, vec![step.addr.to_string()])),
+            }
+        }
+    }
+    let mut table = Table::new([
+        Column::left("SETTING", 0),
+        Column::left("NOW", 1),
+        Column::left("BECOMES", 0),
+        Column::left("NODES", 0),
+        Column::left("RULE", 2),
+    ]);
+    for (part, set, nodes) in rows {
+        let nodes = match nodes.len() {
+            1 => format!("{} {}", role(part), nodes[0]),
+            many => counted(many, role(part)),
+        };
+        table.row([
+            Cell::plain(&set.parameter),
+            Cell::plain(value(&set.present)),
+            Cell::plain(value(&set.proposed)),
+            Cell::plain(nodes),
+            Cell::new(&set.rule, Tone::Faint),
+        ]);
+    }
+    table
+}
+
 fn role(role: Role) -> &'static str {
     match role {
         Role::Master => "master",
         Role::Replica => "replica",
-        Role::Unknown => "?",
+        Role::Unknown => "node",
     }
 }
 

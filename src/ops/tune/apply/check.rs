@@ -10,10 +10,22 @@ use crate::model::{Severity, Survey, Topology};
 /// How long a node may take to be as sound as before; gossip and links need a moment.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Findings that come of nodes being set one after the other, and go when the last is set.
+const PASSING: &[&str] = &["settings.drift", "replica.smaller"];
+
+/// How far a change has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Some nodes are set and others are not.
+    Underway,
+    /// All are.
+    Complete,
+}
+
 /// What ailed the cluster before anything was changed.
 #[derive(Debug, Clone, Default)]
 pub struct Baseline {
-    ailments: BTreeSet<String>,
+    ailments: BTreeSet<(String, String)>,
     profile: Profile,
 }
 
@@ -29,10 +41,16 @@ impl Baseline {
 
     /// Waits until nothing ails the cluster that did not before; what still does, a line each, when
     /// that takes too long.
-    pub async fn hold(&self, access: &Access) -> Result<(), Vec<String>> {
+    pub async fn hold(&self, access: &Access, stage: Stage) -> Result<(), Vec<String>> {
         let missing = |seen: &Survey| {
             let now = ailments(seen, self.profile);
-            now.difference(&self.ailments).cloned().collect()
+            let new = now.difference(&self.ailments);
+            let is_passing = |(code, _): &&(String, String)| {
+                stage == Stage::Underway && PASSING.contains(&code.as_str())
+            };
+            new.filter(|ailment| !is_passing(ailment))
+                .map(|(_, told)| told.clone())
+                .collect()
         };
         match settle(access, &ask(), PATIENCE, missing).await.settled {
             Settled::Held => Ok(()),
@@ -49,18 +67,18 @@ fn ask() -> Ask {
     }
 }
 
-/// What is wrong, as text that is the same as long as the same is wrong with the same.
-fn ailments(seen: &Survey, profile: Profile) -> BTreeSet<String> {
+/// What is wrong: the code, and a text that is the same as long as the same is wrong with the same.
+fn ailments(seen: &Survey, profile: Profile) -> BTreeSet<(String, String)> {
     let options = Options {
         profile,
         ..Options::default()
     };
     let verdict = health::judge(seen, &Topology::of(seen), &options);
-    let grave = (verdict.findings.iter())
-        .filter(|finding| finding.severity >= Severity::Warning)
-        // Nodes differ while one after the other is changed.
-        .filter(|finding| finding.code != "settings.drift");
+    let grave = (verdict.findings.iter()).filter(|finding| finding.severity >= Severity::Warning);
     grave
-        .map(|finding| format!("{} {}: {}", finding.severity, finding.code, finding.subject))
+        .map(|finding| {
+            let told = format!("{} {}: {}", finding.severity, finding.code, finding.subject);
+            (finding.code.clone(), told)
+        })
         .collect()
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::check::Baseline;
+use super::check::{Baseline, Stage};
 use super::plan::{Plan, Set, Step};
 use super::server::{self, Fault};
 use crate::cluster::Access;
@@ -78,7 +78,7 @@ pub async fn apply(applying: &Applying<'_>, plan: &Plan, _consent: Consent) -> A
         applying.events.begin(format!("setting {name}"));
         let outcome = match applying.stop.is_cancelled() {
             true => Err(Trouble::asked()),
-            false => one(applying, step, &mut changed).await,
+            false => one(applying, step, stage(number, of), &mut changed).await,
         };
         match outcome {
             Ok(()) => applying.events.done(format!(
@@ -124,7 +124,7 @@ pub async fn take_back(applying: &Applying<'_>, plan: &Plan, _consent: Consent) 
         }
     }
     applied.changed = rewritten(applying, &done).await;
-    if let (Err(worse), Some(last)) = (applying.baseline.hold(applying.access).await, done.last()) {
+    if let (Err(worse), Some(last)) = (hold_all(applying).await, done.last()) {
         applied.ended = Ended::Stopped {
             at: last.addr.clone(),
             why: worsened(&worse),
@@ -132,6 +132,18 @@ pub async fn take_back(applying: &Applying<'_>, plan: &Plan, _consent: Consent) 
         };
     }
     applied
+}
+
+async fn hold_all(applying: &Applying<'_>) -> Result<(), Vec<String>> {
+    let (baseline, access) = (applying.baseline, applying.access);
+    baseline.hold(access, Stage::Complete).await
+}
+
+fn stage(number: usize, of: usize) -> Stage {
+    match number + 1 == of {
+        true => Stage::Complete,
+        false => Stage::Underway,
+    }
 }
 
 /// Why a node stops it.
@@ -159,6 +171,7 @@ impl Trouble {
 async fn one<'a>(
     applying: &Applying<'_>,
     step: &'a Step,
+    stage: Stage,
     changed: &mut Vec<&'a Step>,
 ) -> Result<(), Trouble> {
     let set = server::set(applying.access, step).await;
@@ -167,7 +180,7 @@ async fn one<'a>(
     }
     set.map_err(Trouble::of)?;
     let held = tokio::select! {
-        held = applying.baseline.hold(applying.access) => held,
+        held = applying.baseline.hold(applying.access, stage) => held,
         () = applying.stop.cancelled() => return Err(Trouble::asked()),
     };
     held.map_err(|worse| Trouble::of(worsened(&worse)))

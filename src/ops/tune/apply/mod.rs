@@ -12,7 +12,7 @@ mod plan;
 mod server;
 mod undo;
 
-pub use check::Baseline;
+pub use check::{Baseline, Stage};
 pub use drive::{Applied, Applying, Ended, NodeDone, apply, take_back};
 pub use plan::{Left, Plan, Set, Step, plan};
 pub use server::read as values_of;
