@@ -403,6 +403,15 @@ pub fn applied(cluster: &str, applied: &Applied, undo: Option<&str>) -> Doc {
             Tone::Bad,
             "not everything could be put back".to_owned(),
         ),
+        Ended::Done if !applied.put_back.is_empty() => (
+            "PUT BACK",
+            Tone::Good,
+            format!(
+                "{} on {}, read back: every value is as it was",
+                counted(settings, "setting"),
+                counted(applied.put_back.len(), "node")
+            ),
+        ),
         Ended::Done => (
             "DONE",
             Tone::Good,
@@ -434,6 +443,9 @@ pub fn applied(cluster: &str, applied: &Applied, undo: Option<&str>) -> Doc {
         lost.map(|(addr, why)| Cell::new(format!("{addr} is not put back: {why}"), Tone::Bad));
     doc.push(Block::Lines(lost.collect()));
     doc.push(Block::Lines(lasting(applied)));
+    let news = applied.news.iter();
+    let news = news.map(|news| Cell::new(format!("check says now: {news}"), Tone::Warn));
+    doc.push(Block::Lines(news.collect()));
     if let Some(undo) = undo {
         doc.faint("to put it back exactly:");
         doc.commands([undo]);

@@ -1,11 +1,10 @@
 //! Whether a change made the cluster worse: the findings of `check` before and after, compared.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::cluster::{Access, Ask, Settled, settle, survey};
 use crate::health::{self, Options, Profile};
-use crate::model::{Severity, Survey, Topology};
+use crate::model::{Finding, Severity, Subject, Survey, Topology};
 
 /// How long a node may take to be as sound as before; gossip and links need a moment.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,7 +24,7 @@ pub enum Stage {
 /// What ailed the cluster before anything was changed.
 #[derive(Debug, Clone, Default)]
 pub struct Baseline {
-    ailments: BTreeSet<(String, String)>,
+    ailments: Vec<Finding>,
     profile: Profile,
 }
 
@@ -39,19 +38,33 @@ impl Baseline {
         }
     }
 
+    /// What ails the cluster now and did not before, a line each.
+    pub async fn news(&self, access: &Access) -> Vec<String> {
+        self.news_of(&survey(access, &ask()).await, Stage::Complete)
+    }
+
+    fn news_of(&self, seen: &Survey, stage: Stage) -> Vec<String> {
+        let new = ailments(seen, self.profile).into_iter();
+        let new = new.filter(|finding| !self.had(finding) && !is_passing(finding, stage));
+        new.map(|f| format!("{} {}: {}, {}", f.severity, f.code, f.subject, f.summary))
+            .collect()
+    }
+
+    /// Whether that ailed it before, as gravely. What all nodes share is said of the cluster, until
+    /// the first of them is set.
+    fn had(&self, now: &Finding) -> bool {
+        self.ailments.iter().any(|before| {
+            let is_of_all = matches!(before.subject, Subject::Cluster(_));
+            before.code == now.code
+                && before.severity >= now.severity
+                && (is_of_all || before.subject == now.subject)
+        })
+    }
+
     /// Waits until nothing ails the cluster that did not before; what still does, a line each, when
     /// that takes too long.
     pub async fn hold(&self, access: &Access, stage: Stage) -> Result<(), Vec<String>> {
-        let missing = |seen: &Survey| {
-            let now = ailments(seen, self.profile);
-            let new = now.difference(&self.ailments);
-            let is_passing = |(code, _): &&(String, String)| {
-                stage == Stage::Underway && PASSING.contains(&code.as_str())
-            };
-            new.filter(|ailment| !is_passing(ailment))
-                .map(|(_, told)| told.clone())
-                .collect()
-        };
+        let missing = |seen: &Survey| self.news_of(seen, stage);
         match settle(access, &ask(), PATIENCE, missing).await.settled {
             Settled::Held => Ok(()),
             Settled::Missing(worse) => Err(worse),
@@ -67,18 +80,48 @@ fn ask() -> Ask {
     }
 }
 
-/// What is wrong: the code, and a text that is the same as long as the same is wrong with the same.
-fn ailments(seen: &Survey, profile: Profile) -> BTreeSet<(String, String)> {
+fn is_passing(finding: &Finding, stage: Stage) -> bool {
+    stage == Stage::Underway && PASSING.contains(&finding.code.as_str())
+}
+
+fn ailments(seen: &Survey, profile: Profile) -> Vec<Finding> {
     let options = Options {
         profile,
         ..Options::default()
     };
-    let verdict = health::judge(seen, &Topology::of(seen), &options);
-    let grave = (verdict.findings.iter()).filter(|finding| finding.severity >= Severity::Warning);
-    grave
-        .map(|finding| {
-            let told = format!("{} {}: {}", finding.severity, finding.code, finding.subject);
-            (finding.code.clone(), told)
-        })
-        .collect()
+    let mut findings = health::judge(seen, &Topology::of(seen), &options).findings;
+    findings.retain(|finding| finding.severity >= Severity::Warning);
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(code: &str, severity: Severity, subject: Subject) -> Finding {
+        Finding {
+            code: code.into(),
+            severity,
+            subject,
+            summary: String::new(),
+            evidence: String::new(),
+            next: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_said_of_all_nodes_is_not_news_of_one() {
+        let node = || Subject::Node("127.0.0.1:7001".into());
+        let cluster = || Subject::Cluster("shop".into());
+        let before = |subject| Baseline {
+            ailments: vec![finding("memory.unlimited", Severity::Warning, subject)],
+            profile: Profile::Cache,
+        };
+        let now = finding("memory.unlimited", Severity::Warning, node());
+        assert!(before(cluster()).had(&now));
+        assert!(before(node()).had(&now));
+        assert!(!before(Subject::Node("127.0.0.1:7002".into())).had(&now));
+        let graver = finding("memory.unlimited", Severity::Critical, node());
+        assert!(!before(node()).had(&graver));
+    }
 }

@@ -35,6 +35,9 @@ pub struct Applied {
     pub put_back: Vec<NodeAddr>,
     /// Nodes whose changes could not be put back, and why.
     pub not_put_back: Vec<(NodeAddr, String)>,
+    /// What ails the cluster with its old values back and did not before, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub news: Vec<String>,
 }
 
 /// How it ended.
@@ -109,6 +112,7 @@ pub async fn take_back(applying: &Applying<'_>, plan: &Plan, _consent: Consent) 
         changed: Vec::new(),
         put_back: Vec::new(),
         not_put_back: Vec::new(),
+        news: Vec::new(),
     };
     let mut done: Vec<&Step> = Vec::new();
     for step in &plan.steps {
@@ -124,19 +128,8 @@ pub async fn take_back(applying: &Applying<'_>, plan: &Plan, _consent: Consent) 
         }
     }
     applied.changed = rewritten(applying, &done).await;
-    if let (Err(worse), Some(last)) = (hold_all(applying).await, done.last()) {
-        applied.ended = Ended::Stopped {
-            at: last.addr.clone(),
-            why: worsened(&worse),
-            is_asked: false,
-        };
-    }
+    applied.news = applying.baseline.news(applying.access).await;
     applied
-}
-
-async fn hold_all(applying: &Applying<'_>) -> Result<(), Vec<String>> {
-    let (baseline, access) = (applying.baseline, applying.access);
-    baseline.hold(access, Stage::Complete).await
 }
 
 fn stage(number: usize, of: usize) -> Stage {
@@ -211,6 +204,7 @@ async fn finish(applying: &Applying<'_>, changed: &[&Step]) -> Applied {
         changed: rewritten(applying, changed).await,
         put_back: Vec::new(),
         not_put_back: Vec::new(),
+        news: Vec::new(),
     }
 }
 
@@ -260,6 +254,7 @@ async fn put_back(applying: &Applying<'_>, ended: Ended, changed: &[&Step]) -> A
         changed: Vec::new(),
         put_back: Vec::new(),
         not_put_back: Vec::new(),
+        news: Vec::new(),
     };
     for step in changed.iter().rev() {
         applying.events.begin(format!("putting back {}", step.addr));
