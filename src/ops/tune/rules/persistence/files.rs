@@ -1,0 +1,409 @@
+//! What becomes of the files: a save that failed, a checksum, a broken tail, a full disk.
+
+use super::super::super::case::{Case, NodeCase};
+use super::super::super::report::{Kind, Risk};
+use super::super::super::rule::{
+    Advice, Opinion, Rule, change, changes, lines, profile_line, readable, sure_profile,
+};
+use super::aof::keeps_log;
+use crate::health::Profile;
+use crate::model::Severity;
+use crate::model::words::bytes;
+
+pub(super) const STOP_WRITES: Rule = Rule {
+    id: "persistence.stop-writes",
+    title: "writes after a snapshot failed",
+    parameters: &["stop-writes-on-bgsave-error"],
+    kind: Kind::Setting,
+    why: "With stop-writes-on-bgsave-error yes a node whose last snapshot failed refuses all writes (MISCONF), so that somebody notices. For a cache a full disk becomes an outage that way; for data of record it is the last warning.",
+    how: "cache, and session with an append-only file: no. durable and queue: yes, where the snapshots are all that is kept. Only where save points are set.",
+    cost: "no: snapshots may fail without anybody noticing, so watch rdb_last_bgsave_status; yes: a failed snapshot stops all writes",
+    risk: Risk::Medium,
+    source: "CONFIG stop-writes-on-bgsave-error, save; INFO persistence: rdb_last_bgsave_status; server.c writeCommandsDeniedByDiskError",
+    judge: stop_writes,
+};
+
+pub(super) const CHECKSUM: Rule = Rule {
+    id: "persistence.checksum",
+    title: "checksum of snapshots",
+    parameters: &["rdbchecksum"],
+    kind: Kind::Setting,
+    why: "Without the checksum a snapshot that went bad on the disk or the wire is loaded as it is, and wrong data is served. Saving without it is about a tenth faster.",
+    how: "yes, unless it is a cache.",
+    cost: "about a tenth of the time of a save; a restart",
+    risk: Risk::Low,
+    source: "CONFIG rdbchecksum (yes by default); redis.conf",
+    judge: checksum,
+};
+
+pub(super) const COMPRESSION: Rule = Rule {
+    id: "persistence.compression",
+    title: "compression of snapshots",
+    parameters: &["rdbcompression"],
+    kind: Kind::Setting,
+    why: "Compression makes snapshots of texts about half as large, for CPU time of the child. Off, it saves time where the disk is fast; on a disk that is nearly full it is the wrong way to save.",
+    how: "yes, where it is off and the disk has less free than the data set takes twice.",
+    cost: "CPU time of the child process",
+    risk: Risk::Low,
+    source: "CONFIG rdbcompression; free space of the file system that holds dir",
+    judge: compression,
+};
+
+pub(super) const TAIL: Rule = Rule {
+    id: "persistence.broken-tail",
+    title: "a start from a broken append-only file",
+    parameters: &["aof-load-truncated", "aof-load-corrupt-tail-max-size"],
+    kind: Kind::Setting,
+    why: "After a power cut the end of the file may be cut off or garbled. A server that then refuses to start stays down until a person comes. Where the last second may be lost, it had better start without it.",
+    how: "cache and session: aof-load-truncated yes, and aof-load-corrupt-tail-max-size 1 MiB (8.4 and later).",
+    cost: "what was in the broken tail is dropped; the log says so",
+    risk: Risk::Medium,
+    source: "CONFIG; aof.c loadSingleAppendOnlyFile; release notes of Redis 8.4 (pull request 14058)",
+    judge: tail,
+};
+
+pub(super) const SYNC_FILES: Rule = Rule {
+    id: "persistence.sync-files",
+    title: "files that a full sync leaves behind",
+    parameters: &["rdb-del-sync-files"],
+    kind: Kind::Setting,
+    why: "A full sync through the disk leaves its snapshot in dir. Where nothing is to be kept, the file takes room, and the next start loads this old state as if it were the data.",
+    how: "yes, where neither save points nor an append-only file are set.",
+    cost: "none: a node that persists keeps its files all the same",
+    risk: Risk::Low,
+    source: "CONFIG rdb-del-sync-files, save, appendonly; replication.c rdbRemovalAllowed",
+    judge: sync_files,
+};
+
+pub(super) const DISK: Rule = Rule {
+    id: "persistence.disk",
+    title: "room for snapshots and rewrites",
+    parameters: &["disk space"],
+    kind: Kind::Host,
+    why: "A snapshot is written beside the old one, and a rewrite beside the old log. When the disk is full both fail, and a log that cannot be written stops all writes.",
+    how: "Free space of at least the memory in use, and twice that with an append-only file, of all nodes that share the machine.",
+    cost: "a larger disk",
+    risk: Risk::Low,
+    source: "free space of the file system that holds dir; INFO memory: used_memory",
+    judge: disk,
+};
+
+/// The tail that may be dropped: more than a second of most logs, in bytes (`1mb`).
+const DROPPED: u64 = 1 << 20;
+
+fn saves(node: &NodeCase) -> bool {
+    node.setting("save").is_some_and(|save| !save.is_empty())
+}
+
+fn stop_writes(case: &Case) -> Vec<Opinion> {
+    const NAME: &str = "stop-writes-on-bgsave-error";
+    let profile = match sure_profile(case) {
+        Ok(profile) => profile,
+        Err(skip) => return skip,
+    };
+    let (nodes, mut opinions) = readable(case);
+    let wanted = |node: &NodeCase| match profile {
+        Profile::Cache => Some("no"),
+        Profile::Session => keeps_log(node).then_some("no"),
+        Profile::Durable | Profile::Queue => (!keeps_log(node)).then_some("yes"),
+    };
+    let saving = nodes.into_iter().filter(|node| saves(node));
+    let wanted = saving.filter_map(|node| Some((node, wanted(node)?.to_owned())));
+    let changes = changes(NAME, wanted);
+    let failed = (case.nodes.iter())
+        .filter(|node| node.info().get("rdb_last_bgsave_status") == Some("err"))
+        .filter(|node| changes.iter().any(|change| change.addr == *node.addr));
+    let failed: Vec<String> = failed
+        .map(|node| format!("{}: rdb_last_bgsave_status:err", node.addr))
+        .collect();
+    let is_kept = matches!(profile, Profile::Durable | Profile::Queue);
+    let (severity, why) = match (is_kept, failed.is_empty()) {
+        (true, _) => (
+            Severity::Warning,
+            "snapshots are all that is kept, and may fail without anybody noticing",
+        ),
+        (false, false) => (
+            Severity::Critical,
+            "its last snapshot failed, and it refuses all writes for that",
+        ),
+        (false, true) => (
+            Severity::Info,
+            "a failed snapshot would stop all writes to data that does not depend on it",
+        ),
+    };
+    let mut evidence = vec![profile_line(case)];
+    evidence.extend(lines(failed));
+    opinions.extend(Opinion::set(severity, NAME, changes, why, evidence));
+    opinions
+}
+
+fn checksum(case: &Case) -> Vec<Opinion> {
+    match sure_profile(case) {
+        Ok(Profile::Cache) => return Vec::new(),
+        Ok(_) => {}
+        Err(skip) => return skip,
+    }
+    let (nodes, mut opinions) = readable(case);
+    let wanted = nodes.into_iter().map(|node| (node, "yes".to_owned()));
+    let changes = changes("rdbchecksum", wanted);
+    let why = "a snapshot that went bad would be loaded as it is";
+    let evidence = vec![profile_line(case)];
+    opinions.extend(Opinion::set(
+        Severity::Info,
+        "rdbchecksum",
+        changes,
+        why,
+        evidence,
+    ));
+    opinions
+}
+
+fn compression(case: &Case) -> Vec<Opinion> {
+    let (nodes, mut opinions) = readable(case);
+    let mut short = Vec::new();
+    let off = nodes
+        .into_iter()
+        .filter(|node| node.is_on("rdbcompression") == Some(false));
+    for node in off {
+        match (free(node), node.number("used_memory")) {
+            (Some(free), Some(used)) if free < used * 2 => short.push((node, free, used)),
+            (Some(_), Some(_)) => {}
+            _ => opinions.push(Opinion::skip(node, unseen(node))),
+        }
+    }
+    let wanted = short.iter().map(|(node, ..)| (*node, "yes".to_owned()));
+    let changes = changes("rdbcompression", wanted);
+    let why = "snapshots are written uncompressed to a disk that is short of room";
+    let evidence = lines(short.iter().map(|(node, free, used)| {
+        format!(
+            "{}: {} free, {} in memory",
+            node.addr,
+            bytes(*free),
+            bytes(*used)
+        )
+    }));
+    opinions.extend(Opinion::set(
+        Severity::Info,
+        "rdbcompression",
+        changes,
+        why,
+        evidence,
+    ));
+    opinions
+}
+
+fn tail(case: &Case) -> Vec<Opinion> {
+    match sure_profile(case) {
+        Ok(Profile::Cache | Profile::Session) => {}
+        Ok(_) => return Vec::new(),
+        Err(skip) => return skip,
+    }
+    let (nodes, mut opinions) = readable(case);
+    let logging: Vec<_> = nodes.into_iter().filter(|node| keeps_log(node)).collect();
+    let truncated = logging.iter().map(|node| (*node, "yes".to_owned()));
+    let is_zero = |node: &&&NodeCase| node.setting("aof-load-corrupt-tail-max-size") == Some("0");
+    let corrupt = (logging.iter().filter(is_zero)).map(|node| (*node, DROPPED.to_string()));
+    for (name, changes) in [
+        (
+            "aof-load-truncated",
+            changes("aof-load-truncated", truncated),
+        ),
+        (
+            "aof-load-corrupt-tail-max-size",
+            changes("aof-load-corrupt-tail-max-size", corrupt),
+        ),
+    ] {
+        let why = "after a power cut it may refuse to start for the sake of the last writes";
+        let evidence = vec![profile_line(case)];
+        opinions.extend(Opinion::set(Severity::Info, name, changes, why, evidence));
+    }
+    opinions
+}
+
+fn sync_files(case: &Case) -> Vec<Opinion> {
+    let (nodes, mut opinions) = readable(case);
+    let keeps_nothing = |node: &NodeCase| {
+        node.setting("save") == Some("") && node.is_on("appendonly") == Some(false)
+    };
+    let bare = nodes.into_iter().filter(|node| keeps_nothing(node));
+    let changes = changes(
+        "rdb-del-sync-files",
+        bare.map(|node| (node, "yes".to_owned())),
+    );
+    let why = "nothing is to be kept, but a full sync leaves a file that the next start loads";
+    let evidence = vec!["CONFIG: save \"\", appendonly no".to_owned()];
+    opinions.extend(Opinion::set(
+        Severity::Info,
+        "rdb-del-sync-files",
+        changes,
+        why,
+        evidence,
+    ));
+    opinions
+}
+
+fn free(node: &NodeCase) -> Option<u64> {
+    node.host()?.disk_free_bytes
+}
+
+fn unseen(node: &NodeCase) -> String {
+    match node.host() {
+        Some(_) => "the free space of its disk could not be seen".to_owned(),
+        None => format!("its machine was not seen: {}", node.why_not_seen("host")),
+    }
+}
+
+/// What the files of that node may need beside those that are there.
+fn room(node: &NodeCase) -> u64 {
+    let times = match (keeps_log(node), saves(node)) {
+        (true, _) => 2,
+        (false, true) => 1,
+        (false, false) => 0,
+    };
+    node.number("used_memory").unwrap_or(0) * times
+}
+
+fn disk(case: &Case) -> Vec<Opinion> {
+    let (nodes, mut opinions) = readable(case);
+    let mut short = Vec::new();
+    for node in nodes.into_iter().filter(|node| room(node) > 0) {
+        let needed: u64 = case.on_machine_of(node).map(room).sum();
+        match free(node) {
+            None => opinions.push(Opinion::skip(node, unseen(node))),
+            Some(free) if free < needed => short.push((node, free, needed)),
+            Some(_) => {}
+        }
+    }
+    if short.is_empty() {
+        return opinions;
+    }
+    let changes = short.iter().map(|(node, free, needed)| {
+        let present = format!("{} free", bytes(*free));
+        change(node, Some(present), format!("{} free", bytes(*needed)))
+    });
+    let evidence = short.iter().map(|(node, free, needed)| {
+        let (free, needed) = (bytes(*free), bytes(*needed));
+        format!(
+            "{}: {free} free, {needed} may be needed on its machine",
+            node.addr
+        )
+    });
+    opinions.push(Opinion::Advise(Advice {
+        severity: Severity::Warning,
+        parameter: "disk space",
+        changes: changes.collect(),
+        why: "the next snapshot or rewrite may not fit on the disk".to_owned(),
+        evidence: lines(evidence),
+        risk: None,
+        next: vec![
+            "free or enlarge the file system that holds the node's dir (CONFIG GET dir)".to_owned(),
+            "see how large the files are: du -sh DIR".to_owned(),
+        ],
+    }));
+    opinions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::super::report::Takes;
+    use super::super::super::super::testing::Setup;
+    use crate::health::Profile;
+    use crate::model::{HostSeen, Severity};
+
+    fn free(bytes: u64) -> HostSeen {
+        HostSeen {
+            disk_free_bytes: Some(bytes),
+            ..HostSeen::default()
+        }
+    }
+
+    #[test]
+    fn a_failed_snapshot_stops_only_what_depends_on_it() {
+        let rule = "persistence.stop-writes";
+        let cache = Setup::sound().profile(Profile::Cache);
+        let advice = cache.rule(rule);
+        assert_eq!(advice[0].severity, Severity::Info);
+        assert_eq!(advice[0].changes[0].proposed, "no");
+        let failed = cache.clone().info_of(0, "rdb_last_bgsave_status:err");
+        assert_eq!(failed.rule(rule)[0].severity, Severity::Critical);
+        assert_eq!(cache.config("save", "").rule(rule), []);
+        let durable = Setup::sound()
+            .profile(Profile::Durable)
+            .config("stop-writes-on-bgsave-error", "no");
+        assert_eq!(durable.rule(rule), []);
+        let advice = durable.config("appendonly", "no").rule(rule);
+        assert_eq!(advice[0].severity, Severity::Warning);
+        assert_eq!(advice[0].changes[0].proposed, "yes");
+        assert_eq!(Setup::sound().skipped(rule).len(), 1);
+    }
+
+    #[test]
+    fn a_snapshot_carries_its_checksum() {
+        let rule = "persistence.checksum";
+        let off = |profile| Setup::sound().profile(profile).config("rdbchecksum", "no");
+        let advice = off(Profile::Session).rule(rule);
+        assert_eq!(advice[0].changes[0].proposed, "yes");
+        assert_eq!(advice[0].takes, Takes::Restart);
+        assert_eq!(off(Profile::Cache).rule(rule), []);
+        assert_eq!(Setup::sound().skipped(rule).len(), 1);
+    }
+
+    #[test]
+    fn room_on_the_disk() {
+        let tight = |bytes| {
+            Setup::sound()
+                .info("used_memory:1000000000")
+                .hosts(&free(bytes))
+        };
+        let advice = tight(1_500_000_000).rule("persistence.disk");
+        assert_eq!(advice[0].severity, Severity::Warning);
+        assert_eq!(
+            advice[0].changes[0].present.as_deref(),
+            Some("1.40 GiB free")
+        );
+        assert_eq!(advice[0].changes[0].proposed, "1.86 GiB free");
+        assert_eq!(tight(2_500_000_000).rule("persistence.disk"), []);
+        assert_eq!(Setup::sound().skipped("persistence.disk").len(), 6);
+        let rule = "persistence.compression";
+        let plain = |bytes| tight(bytes).config("rdbcompression", "no");
+        assert_eq!(
+            plain(1_500_000_000).rule(rule)[0].changes[0].proposed,
+            "yes"
+        );
+        assert_eq!(plain(2_500_000_000).rule(rule), []);
+        assert_eq!(
+            Setup::sound()
+                .config("rdbcompression", "no")
+                .skipped(rule)
+                .len(),
+            6
+        );
+    }
+
+    #[test]
+    fn a_broken_tail_keeps_no_session_store_down() {
+        let rule = "persistence.broken-tail";
+        let setup = |profile| {
+            Setup::sound()
+                .profile(profile)
+                .config("aof-load-truncated", "no")
+                .config("aof-load-corrupt-tail-max-size", "0")
+        };
+        let advice = setup(Profile::Session).rule(rule);
+        assert_eq!(advice[0].changes[0].proposed, "yes");
+        assert_eq!(advice[1].changes[0].proposed, "1048576");
+        assert_eq!(setup(Profile::Durable).rule(rule), []);
+        assert_eq!(Setup::sound().profile(Profile::Session).rule(rule), []);
+        assert_eq!(Setup::sound().skipped(rule).len(), 1);
+    }
+
+    #[test]
+    fn a_node_that_keeps_nothing_keeps_no_sync_file() {
+        let rule = "persistence.sync-files";
+        let bare = Setup::sound().config("save", "").config("appendonly", "no");
+        assert_eq!(bare.rule(rule)[0].changes[0].proposed, "yes");
+        assert_eq!(Setup::sound().rule(rule), []);
+        let dark = Setup::sound().facts(0, |facts| facts.config.clear());
+        assert_eq!(dark.skipped(rule).len(), 1);
+    }
+}
