@@ -193,7 +193,7 @@ pub fn set_by_name<'a>(
 ) -> Vec<Opinion> {
     let by_name = names.iter().copied().filter_map(|name| {
         let knows = |node: &NodeCase| known_name(node, names) == Some(name);
-        let wanted = (wanted.iter().cloned()).filter(|(node, _)| knows(node));
+        let wanted = (wanted.iter()).filter(|(node, _)| knows(node)).cloned();
         let changes = changes(name, wanted);
         Opinion::set(severity, name, changes, why, evidence.to_vec())
     });

@@ -12,6 +12,7 @@ mod memory;
 mod persistence;
 mod replication;
 mod security;
+mod stalls;
 mod tls;
 
 use super::rule::Rule;
