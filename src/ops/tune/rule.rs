@@ -6,7 +6,7 @@ use super::case::{Case, NodeCase};
 use super::form;
 use super::report::{Change, Kind, Risk};
 use crate::health::Profile;
-use crate::model::words::{counted, duration};
+use crate::model::words::duration;
 use crate::model::{Probe, Severity, Subject};
 
 /// A rule.
@@ -207,7 +207,7 @@ pub fn lines(all: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut lines: Vec<String> = all.into_iter().collect();
     let rest = lines.len().saturating_sub(MOST);
     lines.truncate(MOST);
-    lines.extend((rest > 0).then(|| format!("and {} more", counted(rest, "node"))));
+    lines.extend((rest > 0).then(|| format!("and {rest} more")));
     lines
 }
 

@@ -6,9 +6,11 @@
 //! | `save` | save points |
 //! | `aof` | the append-only file and its fsync |
 //! | `rewrite` | when and how the append-only file is rewritten |
-//! | `files` | what becomes of the files: failed saves, checksums, broken tails, disk space |
+//! | `files` | what becomes of the files: failed saves, checksums, broken tails |
+//! | `disk` | room for the files |
 
 mod aof;
+mod disk;
 mod files;
 mod fork;
 mod rewrite;
@@ -29,8 +31,8 @@ pub const RULES: &[Rule] = &[
     rewrite::TIMESTAMPS,
     files::STOP_WRITES,
     files::CHECKSUM,
-    files::COMPRESSION,
+    disk::COMPRESSION,
     files::TAIL,
     files::SYNC_FILES,
-    files::DISK,
+    disk::DISK,
 ];

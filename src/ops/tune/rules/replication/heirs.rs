@@ -195,17 +195,6 @@ fn machine(case: &Case) -> Vec<Opinion> {
 #[cfg(test)]
 mod tests {
     use super::super::super::super::testing::Setup;
-    use crate::health::testing::id;
-
-    /// The replica of the second master follows the first.
-    fn moved(setup: Setup) -> Setup {
-        (0..6).fold(setup, |setup, n| {
-            setup.facts(n, |facts| {
-                let peer = facts.view.peers.iter_mut().find(|peer| peer.id == id(4));
-                peer.unwrap().master = Some(id(0));
-            })
-        })
-    }
 
     fn on_machine(setup: Setup, nodes: &[usize], machine: &str) -> Setup {
         nodes.iter().fold(setup, |setup, n| {
@@ -223,7 +212,7 @@ mod tests {
         let advice = barred.rule(rule);
         assert_eq!(advice[0].changes.len(), 1);
         assert_eq!(advice[0].changes[0].proposed, "no");
-        assert_eq!(moved(barred).rule(rule), []);
+        assert_eq!(barred.moved().rule(rule), []);
         let dark = Setup::sound().facts(0, |facts| facts.config.clear());
         assert_eq!(dark.skipped(rule).len(), 1);
     }
@@ -236,7 +225,7 @@ mod tests {
         let advice = zero.rule(rule);
         assert_eq!(advice[0].parameter, "replica-priority");
         assert_eq!(advice[0].changes[0].proposed, "100");
-        let advice = moved(zero).rule(rule);
+        let advice = zero.moved().rule(rule);
         assert_eq!(advice[0].parameter, "cluster-replica-no-failover");
         assert_eq!(advice[0].changes[0].proposed, "yes");
         let old = Setup::sound()
@@ -250,7 +239,9 @@ mod tests {
     #[test]
     fn a_neighbour_of_the_master_stands_back() {
         let rule = "replication.priority";
-        let alike = moved(Setup::sound()).config("cluster-replica-priority", "100");
+        let alike = Setup::sound()
+            .moved()
+            .config("cluster-replica-priority", "100");
         assert_eq!(alike.rule(rule), []);
         let near = on_machine(alike, &[0, 3], "one");
         let advice = near.rule(rule);
@@ -272,5 +263,7 @@ mod tests {
         // All on one machine is somebody's own.
         let own = on_machine(Setup::sound(), &[0, 1, 2, 3, 4, 5], "one");
         assert_eq!(own.rule(rule), []);
+        let unknown = Setup::sound().site(5, |site| site.host.clear());
+        assert_eq!(unknown.skipped(rule).len(), 1);
     }
 }

@@ -4,12 +4,14 @@
 //! | file | what |
 //! |---|---|
 //! | `backlog` | how much of the stream a master keeps, and for how long |
-//! | `sync` | full copies: buffers, through the disk or past it, and when they begin |
+//! | `sync` | full copies: what waits for them meanwhile |
+//! | `copying` | full copies: through the disk or past it, and when they begin |
 //! | `link` | time-outs, pings and packets of the stream |
 //! | `writes` | how many replicas a write needs, and who may write to a replica |
 //! | `heirs` | which replicas may and should take over |
 
 mod backlog;
+mod copying;
 mod heirs;
 mod link;
 mod sync;
@@ -24,9 +26,9 @@ pub const RULES: &[Rule] = &[
     backlog::TTL,
     sync::BUFFER,
     sync::DUAL_CHANNEL,
-    sync::DISKLESS,
-    sync::DELAY,
-    sync::LOAD,
+    copying::DISKLESS,
+    copying::DELAY,
+    copying::LOAD,
     link::TIMEOUT,
     link::PING_PERIOD,
     link::NODELAY,

@@ -187,23 +187,12 @@ fn read_only(case: &Case) -> Vec<Opinion> {
 mod tests {
     use super::super::super::super::testing::Setup;
     use crate::health::Profile;
-    use crate::health::testing::id;
     use crate::model::Severity;
 
     fn wanting(number: &str) -> Setup {
         Setup::sound()
             .config("min-replicas-to-write", number)
             .config("min-slaves-to-write", number)
-    }
-
-    /// The replica of the second master follows the first.
-    fn moved(setup: Setup) -> Setup {
-        (0..6).fold(setup, |setup, n| {
-            setup.facts(n, |facts| {
-                let peer = facts.view.peers.iter_mut().find(|peer| peer.id == id(4));
-                peer.unwrap().master = Some(id(0));
-            })
-        })
     }
 
     #[test]
@@ -227,11 +216,11 @@ mod tests {
             is(Severity::Critical, 6, "0")
         );
         assert_eq!(
-            told(moved(wanting("0")), Profile::Durable),
+            told(wanting("0").moved(), Profile::Durable),
             is(Severity::Warning, 3, "1")
         );
         assert_eq!(
-            told(moved(wanting("1")), Profile::Durable),
+            told(wanting("1").moved(), Profile::Durable),
             is(Severity::Critical, 1, "0")
         );
         let old = wanting("2").without("min-replicas-to-write");
