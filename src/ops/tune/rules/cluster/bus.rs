@@ -44,7 +44,7 @@ pub(super) const BLACKLIST: Rule = Rule {
     how: "Where telling every node, one after another, a few calls each, takes more than half of it at the longest round trip that was measured: four times as long.",
     cost: "a node that was forgotten by mistake comes back as much later",
     risk: Risk::Low,
-    source: "CONFIG cluster-blacklist-ttl (Valkey 8.1); nodes of the cluster; round trips of PING",
+    source: "CONFIG cluster-blacklist-ttl (Valkey 8.0); nodes of the cluster; round trips of PING",
     judge: blacklist,
 };
 

@@ -79,32 +79,33 @@ fn stop_writes(case: &Case) -> Vec<Opinion> {
     };
     let saving = nodes.into_iter().filter(|node| saves(node));
     let wanted = saving.filter_map(|node| Some((node, wanted(node)?.to_owned())));
-    let changes = changes(NAME, wanted);
-    let failed = (case.nodes.iter())
-        .filter(|node| node.info().get("rdb_last_bgsave_status") == Some("err"))
-        .filter(|node| changes.iter().any(|change| change.addr == *node.addr));
-    let failed: Vec<String> = failed
-        .map(|node| format!("{}: rdb_last_bgsave_status:err", node.addr))
-        .collect();
     let is_kept = matches!(profile, Profile::Durable | Profile::Queue);
-    let (severity, why) = match (is_kept, failed.is_empty()) {
-        (true, _) => (
+    let (refusing, sound): (Vec<_>, Vec<_>) =
+        wanted.partition(|(node, _)| !is_kept && has_failed(node));
+    let (severity, why) = match is_kept {
+        true => (
             Severity::Warning,
             "snapshots are all that is kept, and may fail without anybody noticing",
         ),
-        (false, false) => (
-            Severity::Critical,
-            "its last snapshot failed, and it refuses all writes for that",
-        ),
-        (false, true) => (
+        false => (
             Severity::Info,
             "a failed snapshot would stop all writes to data that does not depend on it",
         ),
     };
-    let mut evidence = vec![profile_line(case)];
-    evidence.extend(lines(failed));
-    opinions.extend(Opinion::set(severity, NAME, changes, why, evidence));
+    let now = "its last snapshot failed, and it refuses all writes for that";
+    for (severity, wanted, why) in [(Severity::Critical, refusing, now), (severity, sound, why)] {
+        let failed = wanted.iter().filter(|(node, _)| has_failed(node));
+        let failed = failed.map(|(node, _)| format!("{}: rdb_last_bgsave_status:err", node.addr));
+        let mut evidence = vec![profile_line(case)];
+        evidence.extend(lines(failed));
+        let changes = changes(NAME, wanted);
+        opinions.extend(Opinion::set(severity, NAME, changes, why, evidence));
+    }
     opinions
+}
+
+fn has_failed(node: &NodeCase) -> bool {
+    node.info().get("rdb_last_bgsave_status") == Some("err")
 }
 
 fn checksum(case: &Case) -> Vec<Opinion> {
@@ -193,7 +194,15 @@ mod tests {
         assert_eq!(advice[0].severity, Severity::Info);
         assert_eq!(advice[0].changes[0].proposed, "no");
         let failed = cache.clone().info_of(0, "rdb_last_bgsave_status:err");
-        assert_eq!(failed.rule(rule)[0].severity, Severity::Critical);
+        let advice = failed.rule(rule);
+        assert_eq!(
+            (advice[0].severity, advice[0].changes.len()),
+            (Severity::Critical, 1)
+        );
+        assert_eq!(
+            (advice[1].severity, advice[1].changes.len()),
+            (Severity::Info, 5)
+        );
         assert_eq!(cache.config("save", "").rule(rule), []);
         let durable = Setup::sound()
             .profile(Profile::Durable)

@@ -191,6 +191,25 @@ mod tests {
     }
 
     #[test]
+    fn nodes_of_mixed_versions_are_each_told_by_the_name_they_know() {
+        let seldom = Setup::sound()
+            .config("repl-ping-replica-period", "30")
+            .config("repl-ping-slave-period", "30")
+            .facts(4, |facts| {
+                facts.config.remove("repl-ping-replica-period");
+            });
+        let advice = seldom.rule("replication.ping-period");
+        let told: Vec<_> = (advice.iter())
+            .map(|one| (one.parameter.as_str(), one.changes.len()))
+            .collect();
+        let names = [
+            ("repl-ping-replica-period", 5),
+            ("repl-ping-slave-period", 1),
+        ];
+        assert_eq!(told, names);
+    }
+
+    #[test]
     fn packets_do_not_wait() {
         let rule = "replication.nodelay";
         assert_eq!(Setup::sound().rule(rule), []);
