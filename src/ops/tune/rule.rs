@@ -1,9 +1,13 @@
 //! What a rule is: a document, and a pure function from the case to opinions.
 
+use std::time::Duration;
+
 use super::case::{Case, NodeCase};
 use super::form;
 use super::report::{Change, Kind, Risk};
-use crate::model::{Severity, Subject};
+use crate::health::Profile;
+use crate::model::words::duration;
+use crate::model::{Probe, Severity, Subject};
 
 /// A rule.
 #[derive(Clone, Copy)]
@@ -85,6 +89,27 @@ impl Opinion {
         })
     }
 
+    /// The same with commands or steps, and a risk of its own.
+    pub fn with_steps(self, risk: Option<Risk>, steps: Vec<String>) -> Opinion {
+        match self {
+            Opinion::Advise(advice) => Opinion::Advise(Advice {
+                risk: risk.or(advice.risk),
+                next: steps,
+                ..advice
+            }),
+            skip => skip,
+        }
+    }
+
+    /// It could not be looked at anywhere.
+    pub fn skip_all(case: &Case, reason: impl Into<String>) -> Opinion {
+        let name = case.evidence.survey.name.clone();
+        Opinion::Skip {
+            subject: Subject::Cluster(name.unwrap_or_else(|| "the cluster".to_owned())),
+            reason: reason.into(),
+        }
+    }
+
     /// It could not be looked at on that node.
     pub fn skip(node: &NodeCase, reason: impl Into<String>) -> Opinion {
         Opinion::Skip {
@@ -117,4 +142,80 @@ pub fn change(node: &NodeCase, present: Option<String>, proposed: impl Into<Stri
         present,
         proposed: proposed.into(),
     }
+}
+
+/// The nodes whose settings could be read, and a word on each whose could not.
+pub fn readable<'b, 'a>(case: &'b Case<'a>) -> (Vec<&'b NodeCase<'a>>, Vec<Opinion>) {
+    let (known, dark): (Vec<_>, Vec<_>) =
+        (case.nodes.iter()).partition(|node| !node.facts.config.is_empty());
+    let why = |node: &NodeCase| match node.facts.why_not(Probe::Config) {
+        Some(why) => format!("its settings could not be read: {why}"),
+        None => "its settings could not be read (CONFIG GET)".to_owned(),
+    };
+    let skips = dark.iter().map(|node| Opinion::skip(node, why(node)));
+    (known, skips.collect())
+}
+
+/// What the cluster is for, where that is sure; else why the rule keeps quiet.
+pub fn sure_profile(case: &Case) -> Result<Profile, Vec<Opinion>> {
+    let guess = case.guess;
+    if guess.is_sure {
+        return Ok(guess.profile);
+    }
+    let reason = format!(
+        "what the cluster is for is not sure: {}; --profile says it",
+        guess.reason.trim_end_matches("; give --profile")
+    );
+    Err(vec![Opinion::skip_all(case, reason)])
+}
+
+/// Why the profile is taken to be that, as a line of evidence.
+pub fn profile_line(case: &Case) -> String {
+    format!("profile {}: {}", case.profile(), case.guess.reason)
+}
+
+/// The first of these names that the server knows: before 5.0, and by old habit after, replicas
+/// were slaves.
+pub fn known_name(node: &NodeCase, names: &[&'static str]) -> Option<&'static str> {
+    names
+        .iter()
+        .copied()
+        .find(|name| node.setting(name).is_some())
+}
+
+/// Advice on a setting that has an older name, by the name that each node knows.
+pub fn set_by_name<'a>(
+    severity: Severity,
+    names: &[&'static str],
+    wanted: &[(&'a NodeCase<'a>, String)],
+    why: &str,
+    evidence: &[String],
+) -> Vec<Opinion> {
+    let by_name = names.iter().copied().filter_map(|name| {
+        let knows = |node: &NodeCase| known_name(node, names) == Some(name);
+        let wanted = (wanted.iter()).filter(|(node, _)| knows(node)).cloned();
+        let changes = changes(name, wanted);
+        Opinion::set(severity, name, changes, why, evidence.to_vec())
+    });
+    by_name.collect()
+}
+
+/// Lines about nodes, the first `MOST` in full.
+pub fn lines(all: impl IntoIterator<Item = String>) -> Vec<String> {
+    /// More nodes than these are counted only: the worst come first.
+    const MOST: usize = 4;
+    let mut lines: Vec<String> = all.into_iter().collect();
+    let rest = lines.len().saturating_sub(MOST);
+    lines.truncate(MOST);
+    lines.extend((rest > 0).then(|| format!("and {rest} more")));
+    lines
+}
+
+/// A line when the server has not been up for long enough that what it counted since the start
+/// could tell much.
+pub fn young(node: &NodeCase) -> Option<String> {
+    /// An hour holds the ordinary rhythm of saves and reconnects.
+    const YOUNG: Duration = Duration::from_secs(3_600);
+    let uptime = node.uptime().filter(|uptime| *uptime < YOUNG)?;
+    Some(format!("up for {} only", duration(uptime)))
 }

@@ -158,6 +158,24 @@ impl Setup {
         self.asked(id).skipped
     }
 
+    /// Changes where node `n` stands.
+    pub fn site(mut self, n: usize, change: impl FnOnce(&mut crate::model::Site)) -> Setup {
+        change(&mut self.evidence.survey.nodes[n].site);
+        self
+    }
+
+    /// Puts the replica of the second master under the first in all views: two replicas there,
+    /// none here.
+    pub fn moved(self) -> Setup {
+        (0..6).fold(self, |setup, n| {
+            setup.facts(n, |facts| {
+                let peers = facts.view.peers.iter_mut();
+                let replica = peers.filter(|peer| peer.id == crate::health::testing::id(4));
+                replica.for_each(|peer| peer.master = Some(crate::health::testing::id(0)));
+            })
+        })
+    }
+
     fn asked(&self, id: &str) -> Report {
         assert!(super::explain(id).is_some(), "there is no rule {id}");
         let mut setup = self.clone();

@@ -12,6 +12,7 @@ mod memory;
 mod persistence;
 mod replication;
 mod security;
+mod stalls;
 mod tls;
 
 use super::rule::Rule;
@@ -48,6 +49,32 @@ mod tests {
                 assert!(!text.is_empty(), "{} lacks a part of its document", rule.id);
             }
             assert!(!rule.parameters.is_empty(), "{} proposes nothing", rule.id);
+        }
+    }
+
+    #[test]
+    fn a_sound_cluster_hears_nothing_grave_of_disks_replicas_and_the_cluster() {
+        use super::super::testing::Setup;
+        use crate::health::Profile;
+        use crate::model::Severity;
+        let setup = Setup::sound().options(|options| {
+            options.only = ["persistence", "replication", "cluster"]
+                .map(str::to_owned)
+                .into();
+        });
+        let profiles = [
+            Profile::Cache,
+            Profile::Session,
+            Profile::Durable,
+            Profile::Queue,
+        ];
+        let given = profiles.map(|profile| setup.clone().profile(profile));
+        for setup in [setup].into_iter().chain(given) {
+            let report = setup.report();
+            assert!(report.satisfied.len() > 20, "{:?}", report.satisfied);
+            let grave = report.recommendations.into_iter();
+            let grave: Vec<_> = grave.filter(|one| one.severity > Severity::Info).collect();
+            assert_eq!(grave, []);
         }
     }
 }
