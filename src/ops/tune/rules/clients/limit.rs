@@ -27,7 +27,7 @@ const WARNS: f64 = 80.0;
 /// Where check calls it critical.
 const FULL: f64 = 95.0;
 /// Open files that the server keeps for itself: CONFIG_MIN_RESERVED_FDS in server.h.
-pub const RESERVED_FILES: u64 = 32;
+pub(in super::super) const RESERVED_FILES: u64 = 32;
 
 /// Connections that are taken: clients, bus links and replicas, as check counts them.
 pub(super) fn taken(node: &NodeCase) -> Option<u64> {
@@ -45,7 +45,7 @@ fn limit(node: &NodeCase) -> Option<u64> {
 }
 
 /// How much of the limit is taken.
-pub(super) fn taken_percent(node: &NodeCase) -> Option<f64> {
+pub(in super::super) fn taken_percent(node: &NodeCase) -> Option<f64> {
     Some(taken(node)? as f64 * 100.0 / limit(node)? as f64)
 }
 

@@ -10,6 +10,8 @@ mod events;
 mod idle;
 mod limit;
 
+pub(super) use limit::{RESERVED_FILES, taken_percent};
+
 use std::time::Duration;
 
 use super::super::case::{Case, NodeCase};
