@@ -5,19 +5,21 @@
 //! changed and no keys. What nodes have in common was put in one place; addresses and folders are made
 //! up.
 
+mod bad;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Options, Report, judge};
+use super::{Kind, Options, Report, judge};
 use crate::health::Profile;
 use crate::model::words::counted;
 use crate::model::{
     Answer, ClientsSeen, Evidence, Facts, HostSeen, KeysSeen, Seen, Severity, Survey,
 };
 
-const REDIS: &str = include_str!("samples/created-redis-7.0.15.json");
-const VALKEY: &str = include_str!("samples/created-valkey-9.1.json");
+const REDIS: &str = include_str!("../samples/created-redis-7.0.15.json");
+const VALKEY: &str = include_str!("../samples/created-valkey-9.1.json");
 
 /// A recorded survey: settings that all nodes have stand in `config`, and of the second INFO only
 /// what differs from the first is kept.
@@ -160,11 +162,7 @@ fn what_is_followed_is_not_said_again() {
         let mut evidence = recorded(text);
         let first = judge(&evidence, &Options::default());
         for one in &first.recommendations {
-            for change in one
-                .changes
-                .iter()
-                .filter(|_| one.kind == super::Kind::Setting)
-            {
+            for change in one.changes.iter().filter(|_| one.kind == Kind::Setting) {
                 let nodes = evidence.survey.nodes.iter_mut();
                 let node = nodes.into_iter().find(|node| node.addr == change.addr);
                 let Answer::Facts(facts) = &mut node.unwrap().answer else {
@@ -177,7 +175,7 @@ fn what_is_followed_is_not_said_again() {
         let second = judge(&evidence, &Options::default());
         let settings = second.recommendations.iter();
         let again: Vec<_> = settings
-            .filter(|one| one.kind == super::Kind::Setting)
+            .filter(|one| one.kind == Kind::Setting)
             .map(|one| (&one.rule, &one.parameter))
             .collect();
         assert_eq!(again, []);
