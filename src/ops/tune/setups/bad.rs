@@ -188,7 +188,6 @@ fn machines_as_they_are_found() {
         "host.somaxconn",
         "host.syn-backlog",
         "host.clock-source",
-        "clients.backlog",
     ];
     assert_said(
         "a machine as it was installed",

@@ -30,7 +30,7 @@ pub(super) const PER_CYCLE: Rule = Rule {
         "max-new-tls-connections-per-cycle",
     ],
     kind: Kind::Setting,
-    why: "Each turn of the event loop accepts a few connections and then serves those that are there. More at a time let a crowd in sooner, and make everybody else wait; a TLS handshake costs the main thread about a millisecond.",
+    why: "Each turn of the event loop accepts a few connections and then serves those that are there. More at a time let a crowd in sooner, and make everybody else wait; a TLS handshake is the longest of these waits.",
     how: "TLS: 5 where more than 50 handshakes come in a second and the main thread is below 50 % of a core. Back to the default of 10 where it is higher, more than 200 connections come in a second and the main thread is above 70 %.",
     cost: "more at a time: other clients wait for up to so many handshakes. Fewer: a crowd is let in later",
     risk: Risk::Low,
@@ -43,7 +43,7 @@ pub(super) const POOLING: Rule = Rule {
     title: "a new connection for every request",
     parameters: &["connection pool"],
     kind: Kind::Application,
-    why: "A connection costs several round trips before its first command, and the server's main thread as much as several commands; with TLS fifty times as much. Clients that keep a pool pay that once.",
+    why: "A connection costs several round trips before its first command and work on the server's main thread; with TLS a handshake on top. Clients that keep a pool pay that once.",
     how: "spoken of where more than 10 connections come in a second and they are more than 10 % of the commands, or more than 200 (50 with TLS) come in any case",
     cost: "a change in the application: one client object for the process instead of one for the request",
     risk: Risk::Low,
@@ -80,8 +80,11 @@ fn backlog(case: &Case) -> Vec<Opinion> {
         let dropped = dropped.unwrap_or(0);
         let present = node.setting_number("tcp-backlog").unwrap_or(0);
         let value = ((rate * 2.0) as u64).next_power_of_two().clamp(1024, 4096);
-        // Where the kernel's own limit is the smaller one, a longer queue here changes nothing yet.
-        if (rate <= RUSH && dropped == 0) || present >= value {
+        // What was dropped while the kernel's own limit is the smaller one is host.somaxconn's matter.
+        let somaxconn = node.host().and_then(|host| host.somaxconn);
+        let is_cut_off = somaxconn.is_some_and(|limit| limit < present);
+        let is_full = rate > RUSH || (dropped > 0 && !is_cut_off);
+        if !is_full || present >= value {
             continue;
         }
         if dropped > 0 && rate > LIVELY {
@@ -91,7 +94,7 @@ fn backlog(case: &Case) -> Vec<Opinion> {
             "{}: {rate:.0} connections a second, {} dropped since boot, somaxconn {}",
             node.addr,
             count(dropped),
-            (node.host().and_then(|host| host.somaxconn)).map_or("not known".to_owned(), count)
+            somaxconn.map_or("not known".to_owned(), count)
         ));
         wanted.push((node, value.to_string()));
     }

@@ -8,7 +8,7 @@ use super::super::super::rule::{Opinion, Rule, changes};
 use super::{main_thread_percent, own_cores};
 use crate::health::rates;
 use crate::model::words::{count, duration};
-use crate::model::{Severity, Vendor, Version};
+use crate::model::{Severity, Version};
 
 pub(super) const UP: Rule = Rule {
     id: "cpu.io-threads",
@@ -41,7 +41,7 @@ pub(super) const READS: Rule = Rule {
     title: "threads that only write",
     parameters: &["io-threads-do-reads"],
     kind: Kind::Setting,
-    why: "In Redis 6 and 7 io-threads only write replies unless they are told to read requests as well; reading and parsing is about half of the work. Later servers, and Valkey from 8.0 on, always do both.",
+    why: "In Redis 6 and 7 io-threads only write replies unless they are told to read requests as well; reading and parsing then stay with the main thread. Later servers, and Valkey from 8.0 on, always do both.",
     how: "yes where io-threads is above 1 on Redis 6 or 7",
     cost: "one restart of each node",
     risk: Risk::Low,
@@ -222,10 +222,7 @@ fn idling(node: &NodeCase) -> Option<String> {
 }
 
 fn reads(case: &Case) -> Vec<Opinion> {
-    let is_old = |node: &NodeCase| match node.vendor() {
-        Vendor::Redis => node.version() < Version(8, 0, 0),
-        Vendor::Valkey => node.version() < Version(8, 0, 0),
-    };
+    let is_old = |node: &NodeCase| node.version() < Version(8, 0, 0);
     let writing = case.nodes.iter().filter(|node| {
         is_old(node)
             && node.setting_number("io-threads") > Some(1)

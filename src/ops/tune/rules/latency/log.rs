@@ -30,7 +30,7 @@ pub(super) const LENGTH: Rule = Rule {
     kind: Kind::Setting,
     why: "The log keeps the newest and forgets the rest. When it fills in less than an hour, what happened last night is gone by the time anybody looks.",
     how: "1024 where it is filled in less than an hour at the pace of what it now holds; 128 where it keeps nothing",
-    cost: "up to about a kilobyte of memory an entry",
+    cost: "about half a kilobyte of memory an entry with short arguments (measured on 7.0.15)",
     risk: Risk::Low,
     source: "CONFIG slowlog-max-len, from Valkey 8.1 on commandlog-slow-execution-max-len; SLOWLOG GET: times of the entries (128 at the most)",
     judge: length,

@@ -27,7 +27,7 @@ pub(super) const TRACKING: Rule = Rule {
     kind: Kind::Setting,
     why: "With latency-tracking the server keeps a histogram of each command's time, so that p99 can be asked of it (LATENCY HISTOGRAM, INFO latencystats). It is on by default; some managed services switch it off.",
     how: "yes, and the percentiles 50 99 99.9 where none are set",
-    cost: "about 40 KiB of memory for each kind of command in use",
+    cost: "about 25 KB of memory for each kind of command in use (measured on 7.0.15)",
     risk: Risk::Low,
     source: "CONFIG latency-tracking, latency-tracking-info-percentiles (7.0 and later)",
     judge: tracking,

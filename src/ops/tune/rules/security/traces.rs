@@ -29,7 +29,7 @@ pub(super) const ACL_LOG: Rule = Rule {
     kind: Kind::Setting,
     why: "ACL LOG tells who tried a wrong password or a command or key that is not his. When it is too short for what comes in a day, an attempt in the night is gone by the morning.",
     how: "128, the server's default, where it is 0; 1024 where more are refused in a day than it holds",
-    cost: "about 1 KiB of memory an entry",
+    cost: "a little memory for each entry",
     risk: Risk::Low,
     source: "CONFIG acllog-max-len; INFO stats: acl_access_denied_* since the server started (7.2 and later)",
     judge: acl_log,

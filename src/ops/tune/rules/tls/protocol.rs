@@ -28,7 +28,7 @@ pub(super) const SESSIONS: Rule = Rule {
     kind: Kind::Setting,
     why: "A client that was here before can take up its session and spare both sides most of the handshake, the dear part of a new TLS connection, as long as the server still remembers it.",
     how: "yes where more than 10 connections come in a second; a size of twice the clients, in whole thousands, where it is below their number",
-    cost: "some kilobytes of memory a session; a session ends after tls-session-cache-timeout",
+    cost: "memory for each session that is remembered; a session ends after tls-session-cache-timeout",
     risk: Risk::Low,
     source: "CONFIG tls-session-caching, tls-session-cache-size; INFO stats: total_connections_received over two samples; INFO clients: connected_clients",
     judge: sessions,
