@@ -23,6 +23,8 @@ mod rule;
 pub mod rules;
 mod settle;
 #[cfg(test)]
+mod setups;
+#[cfg(test)]
 pub(crate) mod testing;
 
 pub use case::{Case, NodeCase};

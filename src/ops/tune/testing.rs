@@ -182,4 +182,16 @@ impl Setup {
         setup.options.only.insert(id.to_owned());
         setup.report()
     }
+
+    /// Lets node `n` announce that address in all views.
+    pub fn announced(self, n: usize, ip: &str) -> Setup {
+        let id = crate::health::testing::id(n);
+        (0..6).fold(self, |setup, viewer| {
+            setup.facts(viewer, |facts| {
+                let mut peers = facts.view.peers.iter_mut();
+                let peer = peers.find(|peer| peer.id == id).unwrap();
+                peer.announced.ip = ip.into();
+            })
+        })
+    }
 }
