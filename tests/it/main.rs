@@ -24,4 +24,5 @@ mod restore;
 mod servers;
 mod settings;
 mod support;
+mod tune;
 mod usage;

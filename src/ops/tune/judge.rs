@@ -10,7 +10,7 @@ use super::rule::{Advice, Opinion, Rule};
 use super::rules::{GROUPS, guide};
 use super::settle::settle;
 use crate::health::Profile;
-use crate::model::{Evidence, NodeAddr, Skipped, Topology};
+use crate::model::{Evidence, KeysSeen, NodeAddr, Probe, Skipped, Subject, Topology};
 
 /// What the rules are asked with.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +61,10 @@ pub fn judge(evidence: &Evidence, options: &Options) -> Report {
     let topology = Topology::of(&evidence.survey);
     let guess = guess(evidence, &topology, options.profile);
     let case = Case::new(evidence, &topology, options, &guess);
-    let mut found = Found::default();
+    let mut found = Found {
+        skipped: unread(&case),
+        ..Found::default()
+    };
     for rule in rules().filter(|rule| is_asked(rule, options)) {
         found.ask(rule, &case);
     }
@@ -86,6 +89,23 @@ pub fn judge(evidence: &Evidence, options: &Options) -> Report {
         skipped: found.skipped,
         satisfied: found.satisfied,
     }
+}
+
+/// The nodes whose settings could not be read: no rule advises on those.
+fn unread(case: &Case) -> Vec<Skipped> {
+    let blind = case
+        .nodes
+        .iter()
+        .filter(|node| node.facts.config.is_empty());
+    let told = blind.map(|node| {
+        let why = node.facts.why_not(Probe::Config).unwrap_or("no answer");
+        Skipped {
+            code: "settings".to_owned(),
+            subject: Subject::Node(node.addr.to_string()),
+            reason: format!("CONFIG GET: {why}"),
+        }
+    });
+    told.collect()
 }
 
 /// What the rules said, as it comes.
@@ -179,7 +199,7 @@ fn name(case: &Case) -> String {
 
 fn sampling(case: &Case) -> Sampling {
     let longest = case.nodes.iter().map(|node| node.facts.sample_ms).max();
-    let cost = |(_, keys): (&NodeCase, &crate::model::KeysSeen)| {
+    let cost = |(_, keys): (&NodeCase, &KeysSeen)| {
         let took_us = keys.took_ms.saturating_mul(1_000);
         (took_us > 0).then(|| keys.cost_us as f64 * 100.0 / took_us as f64)
     };

@@ -43,6 +43,8 @@ pub struct Spec {
     pub port: Option<u16>,
     /// Further arguments, such as `["--maxmemory", "10mb"]`; `{port}` and `{bus}` stand for the numbers.
     pub args: Vec<String>,
+    /// Whether it has a configuration file (`server.conf` in its folder), empty at first.
+    pub has_file: bool,
 }
 
 impl Default for Spec {
@@ -54,6 +56,7 @@ impl Default for Spec {
             tls: None,
             port: None,
             args: Vec::new(),
+            has_file: false,
         }
     }
 }
@@ -239,6 +242,15 @@ impl Drop for Server {
 
 fn launch(spec: &Spec, dir: &Path, port: u16) -> Child {
     let mut command = Command::new(&spec.binary);
+    if spec.has_file {
+        let file = dir.join("server.conf");
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&file)
+            .unwrap();
+        command.arg(file);
+    }
     command
         .current_dir(dir)
         .stdin(Stdio::null())
