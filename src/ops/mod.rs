@@ -7,3 +7,4 @@ pub mod check;
 pub mod create;
 pub mod failover;
 pub mod restore;
+pub mod tune;
