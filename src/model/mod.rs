@@ -7,6 +7,7 @@
 mod consent;
 mod drill;
 mod event;
+mod evidence;
 mod facts;
 mod fault;
 mod finding;
@@ -27,6 +28,9 @@ pub use drill::{
     Outcome, Recording, Resync, Round, Second, Sighting, Trace, Victim,
 };
 pub use event::{Event, Events};
+pub use evidence::{
+    ClientsSeen, EncodingSeen, Evidence, Family, HostSeen, KeysSeen, Seen, Spread, TypeSeen,
+};
 pub use facts::{AclUser, Dialled, Facts, NotRead, OpenSlot, Probe, Reply, SlowEntry, Stall};
 pub use fault::Fault;
 pub use finding::{Finding, Health, Severity, Skipped, Subject};

@@ -1,8 +1,34 @@
-//! `tune`: advice with evidence.
+//! `tune`: advice with evidence, applied safely, undone exactly.
 //!
-//! Two of its parts stand for themselves, each a pure function from what was measured to a report:
-//! `size` (how many shards of which size hold the load) and `resilience` (what clients must bear to
-//! ride out a failover). The command asks them when told to.
+//! | file | what |
+//! |---|---|
+//! | `case` | the evidence laid out node by node, with the few questions that many rules ask |
+//! | `profile` | what the cluster is for, as its keys and commands show |
+//! | `rule`, `rules/` | what a rule is, and all of them, a file a group; pure |
+//! | `form` | values written as the server writes them |
+//! | `judge` | asks every rule and lays what they say side by side |
+//! | `settle` | which of two rules has its way where they want different values |
+//! | `report` | what is recommended, what was overruled, what could not be looked at |
+//! | `size/` | how many shards of which node size hold the load |
+//! | `resilience/` | what clients are set to, so that they ride out a failover |
+//!
+//! Advice comes from evidence alone, so a saved evidence file gives the same advice on any day.
 
+mod case;
+pub mod form;
+mod judge;
+mod profile;
+mod report;
 pub mod resilience;
+mod rule;
+pub mod rules;
+mod settle;
 pub mod size;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use case::{Case, NodeCase};
+pub use judge::{Options, explain, judge, rules};
+pub use profile::Guess;
+pub use report::{Change, Kind, Overruled, Recommendation, Report, Risk, Sampling, Takes};
+pub use rule::{Advice, Opinion, Rule};

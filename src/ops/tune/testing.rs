@@ -1,0 +1,167 @@
+//! Evidence for tests of rules: a sound cluster with the settings that Redis 7.0.15 has when
+//! nothing is set, and what to do to it.
+//!
+//! Three masters (0, 1, 2) and their replicas (3, 4, 5), as in `health::testing`, whose surveys these
+//! are: a rule is tried by changing what it reads and asking it alone.
+
+use super::{Options, Recommendation, Report, judge};
+use crate::health::Profile;
+use crate::health::testing::{Cluster, addr};
+use crate::model::{ClientsSeen, Evidence, HostSeen, Info, KeysSeen, Seen, Skipped};
+
+/// CONFIG GET * of Redis 7.0.15 in cluster mode, as it was answered.
+const DEFAULTS: &str = include_str!("samples/redis-7.0.15.txt");
+
+/// A cluster, and what tune is asked with.
+#[derive(Clone)]
+pub struct Setup {
+    evidence: Evidence,
+    options: Options,
+}
+
+impl Setup {
+    /// Nothing is wrong with it; its keys are not sampled and its machines out of sight.
+    pub fn sound() -> Setup {
+        let lines = DEFAULTS.lines();
+        let defaults: Vec<(String, String)> = lines
+            .map(|line| line.split_once(' ').unwrap_or((line, "")))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let cluster = Cluster::sound().every(|facts| {
+            let told = std::mem::replace(&mut facts.config, defaults.iter().cloned().collect());
+            facts.config.extend(told);
+            facts.sample_ms = 60_000;
+        });
+        Setup {
+            evidence: Evidence {
+                survey: cluster.survey(),
+                ..Evidence::default()
+            },
+            options: Options::default(),
+        }
+    }
+
+    /// Says what the cluster is for.
+    pub fn profile(mut self, profile: Profile) -> Setup {
+        self.options.profile = Some(profile);
+        self
+    }
+
+    /// Changes what tune is asked with.
+    pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Setup {
+        change(&mut self.options);
+        self
+    }
+
+    /// Sets a setting on every node.
+    pub fn config(self, name: &str, value: &str) -> Setup {
+        (0..6).fold(self, |setup, n| setup.config_of(n, name, value))
+    }
+
+    /// Sets a setting on node `n`.
+    pub fn config_of(self, n: usize, name: &str, value: &str) -> Setup {
+        self.facts(n, |facts| {
+            facts.config.insert(name.into(), value.into());
+        })
+    }
+
+    /// Takes a setting away from every node, as a version that does not know it.
+    pub fn without(self, name: &str) -> Setup {
+        (0..6).fold(self, |setup, n| {
+            setup.facts(n, |facts| {
+                facts.config.remove(name);
+            })
+        })
+    }
+
+    /// Sets INFO fields of every node, in both samples.
+    pub fn info(self, text: &str) -> Setup {
+        (0..6).fold(self, |setup, n| setup.info_of(n, text))
+    }
+
+    /// Sets INFO fields of node `n`, in both samples.
+    pub fn info_of(self, n: usize, text: &str) -> Setup {
+        self.facts(n, |facts| {
+            let fields = Info::parse(text).0;
+            facts.info.0.extend(fields.clone());
+            if let Some(later) = &mut facts.later {
+                later.0.extend(fields);
+            }
+        })
+    }
+
+    /// Sets INFO fields of every node in the second sample only: counters that grew.
+    pub fn later(self, text: &str) -> Setup {
+        (0..6).fold(self, |setup, n| setup.later_of(n, text))
+    }
+
+    /// Sets INFO fields of node `n` in the second sample only.
+    pub fn later_of(self, n: usize, text: &str) -> Setup {
+        self.facts(n, |facts| {
+            let later = facts.later.get_or_insert_default();
+            later.0.extend(Info::parse(text).0);
+        })
+    }
+
+    /// Changes the facts of node `n`.
+    pub fn facts(mut self, n: usize, change: impl FnOnce(&mut crate::model::Facts)) -> Setup {
+        if let crate::model::Answer::Facts(facts) = &mut self.evidence.survey.nodes[n].answer {
+            change(facts);
+        }
+        self
+    }
+
+    /// Puts every node on a machine of this kind, each on its own.
+    pub fn hosts(self, host: &HostSeen) -> Setup {
+        (0..6).fold(self, |setup, n| {
+            let machine = format!("machine-{n}");
+            let host = HostSeen {
+                machine,
+                ..host.clone()
+            };
+            setup.seen(n, |seen| seen.host = Some(host))
+        })
+    }
+
+    /// Shows this sample of keys on every master.
+    pub fn keys(self, keys: &KeysSeen) -> Setup {
+        (0..3).fold(self, |setup, n| {
+            setup.seen(n, |seen| seen.keys = Some(keys.clone()))
+        })
+    }
+
+    /// Shows these clients on every node.
+    pub fn clients(self, clients: &ClientsSeen) -> Setup {
+        (0..6).fold(self, |setup, n| {
+            setup.seen(n, |seen| seen.clients = Some(clients.clone()))
+        })
+    }
+
+    /// Changes what was seen of node `n`.
+    pub fn seen(mut self, n: usize, change: impl FnOnce(&mut Seen)) -> Setup {
+        change(self.evidence.nodes.entry(addr(n)).or_default());
+        self
+    }
+
+    /// What tune says.
+    pub fn report(&self) -> Report {
+        judge(&self.evidence, &self.options)
+    }
+
+    /// What that rule alone recommends.
+    pub fn rule(&self, id: &str) -> Vec<Recommendation> {
+        self.asked(id).recommendations
+    }
+
+    /// Where that rule could not look.
+    pub fn skipped(&self, id: &str) -> Vec<Skipped> {
+        self.asked(id).skipped
+    }
+
+    fn asked(&self, id: &str) -> Report {
+        assert!(super::explain(id).is_some(), "there is no rule {id}");
+        let mut setup = self.clone();
+        setup.options.only.insert(id.to_owned());
+        setup.report()
+    }
+}
