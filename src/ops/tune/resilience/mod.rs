@@ -12,6 +12,7 @@ mod evidence;
 mod fallback;
 mod outage;
 mod report;
+mod sessions;
 mod timeouts;
 mod warm_up;
 
@@ -23,6 +24,7 @@ pub use evidence::Evidence;
 pub use fallback::Fallback;
 pub use outage::{Outage, Source};
 pub use report::Report;
+pub use sessions::{Sessions, sessions};
 pub use timeouts::Timeouts;
 pub use warm_up::Step;
 
@@ -42,7 +44,7 @@ pub struct Options {
     pub retry_on_fail: Option<bool>,
     /// Processes of the application, each with a fallback of its own.
     pub processes: u64,
-    /// Sessions, when keys were sampled.
+    /// Sessions, when keys were sampled (`sessions` finds them).
     pub sessions: Option<u64>,
     /// What a session takes, in bytes, when keys were sampled.
     pub session_bytes: Option<u64>,
