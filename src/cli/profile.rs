@@ -176,9 +176,15 @@ impl Profiles {
         Ok(names)
     }
 
-    /// Removes a profile and its password file; one that is not there is fine.
+    /// Removes a profile, its password file and the report of its last drill; what is not there is
+    /// fine.
     pub fn remove(&self, name: &str) -> Result<()> {
-        for path in [self.file(name, "yaml")?, self.file(name, "password")?] {
+        let report = self.reports_folder().join(format!("{name}.report.json"));
+        for path in [
+            self.file(name, "yaml")?,
+            self.file(name, "password")?,
+            report,
+        ] {
             gone(&path)?;
         }
         if self.current().as_deref() == Some(name) {
@@ -196,6 +202,11 @@ impl Profiles {
     /// The folder in which local nodes keep their data when no other is named.
     pub fn data_folder(&self, name: &str) -> PathBuf {
         self.root.join("data").join(name)
+    }
+
+    /// The folder with the report of each cluster's last drill.
+    pub fn reports_folder(&self) -> PathBuf {
+        self.root.join("reports")
     }
 
     /// The folder in which drills note what they broke.

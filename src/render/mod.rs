@@ -12,6 +12,7 @@
 //! | `topology`, `finding` | the tables and findings that several reports share |
 //! | `failover` | a drill's report as a document, and for CI |
 //! | `backup` | what is done with snapshots, a file for each report |
+//! | `sizing`, `degradation` | which nodes hold the load, and how clients ride out a failover |
 //! | `page` | a drill's report and recording as one HTML page with pictures |
 //! | `tune` | advice, the plan to apply it, and what became of it |
 //! | `nagios`, `prometheus`, `junit` | a check's report for other programs |
@@ -30,6 +31,7 @@ pub mod topology;
 mod changes;
 mod check;
 mod columns;
+mod degradation;
 mod drill_plan;
 mod failover;
 mod junit;
@@ -39,9 +41,11 @@ mod plain;
 mod prometheus;
 pub mod restore;
 pub mod tune;
+mod sizing;
 
 pub use changes::{changes, line as change_line};
 pub use check::{Detail, check, in_short};
+pub use degradation::degradation;
 pub use doc::Doc;
 pub use drill_plan::drill_plan;
 pub use failover::{drill_junit, failover};
@@ -50,6 +54,7 @@ pub use nagios::nagios;
 pub use page::drill_page;
 pub use plain::wrap;
 pub use prometheus::prometheus;
+pub use sizing::sizing;
 pub use terminal::Look;
 
 #[cfg(test)]
@@ -60,3 +65,5 @@ mod drill_tests;
 mod samples;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tune_parts_tests;

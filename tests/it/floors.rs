@@ -27,7 +27,13 @@ const FENCES: [(&str, &[&str]); 7] = [
     ("clap", &["cli/"]),
     (
         "serde_yaml",
-        &["cli/config", "cli/profile", "host/compose", "health/"],
+        &[
+            "cli/config",
+            "cli/profile",
+            "host/compose",
+            "health/",
+            "ops/tune/size/",
+        ],
     ),
 ];
 
@@ -64,6 +70,7 @@ fn a_wrong_arrow_is_seen() {
         ("render/doc.rs", "use comfy_table::Table;"),
         ("cli/check.rs", "use ::redis::Client;"),
         ("ops/tune.rs", "pub use serde_yaml as yaml;"),
+        ("ops/tune/size.rs", "use serde_yaml::Value;"),
         ("health/mod.rs", "fn f(_: redis::Value) {}"),
         ("ops/backup.rs", "use object_store::path::Path;"),
         ("nowhere/mod.rs", "fn f() {}"),

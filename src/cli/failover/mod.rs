@@ -6,6 +6,7 @@
 mod answer;
 mod broken;
 mod heal;
+pub mod last;
 mod recorded;
 mod refused;
 #[cfg(debug_assertions)]
@@ -67,7 +68,7 @@ pub async fn run(
         screen,
     };
     if let Some(path) = &failover.args.from {
-        return running.judged(&recorded::read(path)?);
+        return running.judged(&recorded::read(path)?).map(|(exit, _)| exit);
     }
     if failover.args.heal {
         return running.heal().await;
@@ -419,18 +420,21 @@ impl Running<'_> {
                         self.name()
                     ));
                 }
-                judged
+                let (exit, report) = judged?;
+                self.keep_last(&recording, &report);
+                Ok(exit)
             }
         }
     }
 
-    fn judged(&self, recording: &Recording) -> Result<Exit, Failure> {
+    fn judged(&self, recording: &Recording) -> Result<(Exit, failover::Report), Failure> {
         let baseline = match &self.args.compare {
             Some(path) => Some(recorded::read(path)?),
             None => None,
         };
         let report = failover::judge(recording, &self.failover.asked, baseline.as_ref());
-        self.answer.report(&report, recording)
+        let exit = self.answer.report(&report, recording)?;
+        Ok((exit, report))
     }
 }
 

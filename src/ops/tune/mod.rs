@@ -9,6 +9,8 @@
 //! | `judge` | asks every rule and lays what they say side by side |
 //! | `settle` | which of two rules has its way where they want different values |
 //! | `report` | what is recommended, what was overruled, what could not be looked at |
+//! | `size/` | how many shards of which node size hold the load |
+//! | `resilience/` | what clients are set to, so that they ride out a failover |
 //!
 //! Advice comes from evidence alone, so a saved evidence file gives the same advice on any day.
 
@@ -19,9 +21,11 @@ pub mod form;
 mod judge;
 mod profile;
 mod report;
+pub mod resilience;
 mod rule;
 pub mod rules;
 mod settle;
+pub mod size;
 #[cfg(test)]
 mod setups;
 #[cfg(test)]
