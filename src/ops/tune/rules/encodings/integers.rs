@@ -7,7 +7,7 @@ use super::sample::{self, FEW};
 use crate::model::words::{bytes, count};
 use crate::model::{Severity, Vendor};
 
-pub const INTEGERS: Rule = Rule {
+pub(super) const INTEGERS: Rule = Rule {
     id: "encodings.integers",
     title: "up to which size sets of whole numbers are kept in one piece",
     parameters: &["set-max-intset-entries"],

@@ -7,7 +7,7 @@ use super::sample::{self, Loose};
 use crate::model::Severity;
 use crate::model::words::{bytes, count, counted};
 
-pub const PIECES: Rule = Rule {
+pub(super) const PIECES: Rule = Rule {
     id: "encodings.list",
     title: "how long a piece of a list is",
     parameters: &["list-max-listpack-size", "list-max-ziplist-size"],
@@ -20,7 +20,7 @@ pub const PIECES: Rule = Rule {
     judge: pieces,
 };
 
-pub const COMPRESS: Rule = Rule {
+pub(super) const COMPRESS: Rule = Rule {
     id: "encodings.list_compress",
     title: "the middle of long lists compressed",
     parameters: &["list-compress-depth"],

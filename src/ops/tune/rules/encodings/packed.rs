@@ -9,7 +9,7 @@ use crate::model::words::{bytes, count, duration, plural};
 use crate::model::{Severity, Vendor};
 use std::time::Duration;
 
-pub const HASH: Rule = Rule {
+pub(super) const HASH: Rule = Rule {
     id: "encodings.hash",
     title: "up to which size hashes are kept in one piece",
     parameters: &[
@@ -23,7 +23,7 @@ pub const HASH: Rule = Rule {
     ..PLAIN
 };
 
-pub const ZSET: Rule = Rule {
+pub(super) const ZSET: Rule = Rule {
     id: "encodings.zset",
     title: "up to which size sorted sets are kept in one piece",
     parameters: &[
@@ -37,7 +37,7 @@ pub const ZSET: Rule = Rule {
     ..PLAIN
 };
 
-pub const SET: Rule = Rule {
+pub(super) const SET: Rule = Rule {
     id: "encodings.set",
     title: "up to which size sets are kept in one piece",
     parameters: &["set-max-listpack-entries", "set-max-listpack-value"],

@@ -7,7 +7,7 @@ use super::sample::{self, Loose};
 use crate::model::Severity;
 use crate::model::words::{bytes, count};
 
-pub const STREAM: Rule = Rule {
+pub(super) const STREAM: Rule = Rule {
     id: "encodings.stream",
     title: "how much one node of a stream takes",
     parameters: &["stream-node-max-bytes", "stream-node-max-entries"],

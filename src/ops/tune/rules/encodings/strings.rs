@@ -10,7 +10,7 @@ use crate::health::rates;
 use crate::model::Severity;
 use crate::model::words::{bytes, count};
 
-pub const HLL: Rule = Rule {
+pub(super) const HLL: Rule = Rule {
     id: "encodings.hll",
     title: "up to which size a HyperLogLog is kept sparse",
     parameters: &["hll-sparse-max-bytes"],
@@ -23,7 +23,7 @@ pub const HLL: Rule = Rule {
     judge: hll,
 };
 
-pub const TINY: Rule = Rule {
+pub(super) const TINY: Rule = Rule {
     id: "encodings.tiny_strings",
     title: "many tiny strings that could be fields of hashes",
     parameters: &["data model"],

@@ -7,7 +7,7 @@ use super::sample::{self, FEW, Loose};
 use crate::model::Severity;
 use crate::model::words::count;
 
-pub const TEMPLATES: Rule = Rule {
+pub(super) const TEMPLATES: Rule = Rule {
     id: "encodings.templates",
     title: "field names of like hashes kept once",
     parameters: &[
@@ -16,7 +16,7 @@ pub const TEMPLATES: Rule = Rule {
     ],
     kind: Kind::Setting,
     why: "Many hashes with the same fields keep the names of the fields again in each. From Redis 8.10 on a server can keep the names once; while it loads an RDB file it finds out by itself which hashes are alike, and gives up where too few are.",
-    how: "the least number of fields that was sampled, at least 3, where 90 % of the memory keys are hashes of the same number of fields to within one; names kept only where 100 hashes or more share them; only where the server knows the settings and they are 0",
+    how: "the middle number of fields less one, at least 3, where 100 hashes or more were sampled and 95 % of them have that number or one more; names kept only where 100 hashes or more share them; only where every node knows the settings and they are 0",
     cost: "a new encoding, which older servers cannot load; it takes effect at the next start from an RDB file without such hashes",
     risk: Risk::Medium,
     source: "OBJECT ENCODING and HLEN of sampled keys (--deep); redis.io/docs on compact hashes (8.10); how much it saves was not measured",

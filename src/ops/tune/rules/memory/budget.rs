@@ -30,6 +30,9 @@ pub enum Source {
     Given,
     /// The container's or control group's limit.
     Limit,
+    /// The limit of a control group that so many nodes seem to share: a limit holds for all
+    /// processes in a group, and that of a node that is no container may be of a group above.
+    Group(u64),
     /// The machine's memory, shared by so many nodes.
     Machine(u64),
     /// INFO's total_system_memory, shared by so many nodes: a container's limit does not show there.
@@ -44,7 +47,9 @@ pub fn limit(case: &Case, node: &NodeCase) -> Option<(u64, Source)> {
     let sharing = case.on_machine_of(node).count().max(1) as u64;
     let memory = node.host().and_then(|host| host.memory_bytes);
     let capped = node.host().and_then(|host| host.limit_bytes);
+    let grouped = grouped(case, node);
     match (capped, memory) {
+        (Some(limit), _) if grouped > 1 => Some((limit / grouped, Source::Group(grouped))),
         // Limits that together are more than the machine has do not hold.
         (Some(limit), Some(memory)) if limit.saturating_mul(sharing) > memory => {
             let share = memory / sharing;
@@ -59,6 +64,17 @@ pub fn limit(case: &Case, node: &NodeCase) -> Option<(u64, Source)> {
             Some((told / sharing, Source::Told(sharing)))
         }
     }
+}
+
+/// Nodes of the machine that may be in one control group with that one: processes, no containers,
+/// with the same limit.
+fn grouped(case: &Case, node: &NodeCase) -> u64 {
+    let capped = |node: &NodeCase| node.host().filter(|host| host.by != "docker")?.limit_bytes;
+    let Some(limit) = capped(node) else { return 1 };
+    let alike = case
+        .on_machine_of(node)
+        .filter(|other| capped(other) == Some(limit));
+    alike.count().max(1) as u64
 }
 
 /// The formula's numbers for that node.
@@ -161,6 +177,11 @@ impl fmt::Display for Source {
         match self {
             Source::Given => f.write_str("the limit that was given"),
             Source::Limit => f.write_str("the limit of its container or control group"),
+            Source::Group(n) => write!(
+                f,
+                "the limit of a control group{}; if each has it for itself, give --memory-limit",
+                shared(n)
+            ),
             Source::Machine(n) => write!(f, "the memory of its machine{}", shared(n)),
             Source::Told(n) => write!(
                 f,

@@ -8,7 +8,7 @@ use super::load;
 use crate::model::Severity;
 use crate::model::words::{bytes, count, counted};
 
-pub const CLIENTS: Rule = Rule {
+pub(super) const CLIENTS: Rule = Rule {
     id: "memory.clients",
     title: "how much memory all clients together may take",
     parameters: &["maxmemory-clients"],
@@ -21,7 +21,7 @@ pub const CLIENTS: Rule = Rule {
     judge: clients,
 };
 
-pub const QUERY: Rule = Rule {
+pub(super) const QUERY: Rule = Rule {
     id: "memory.query_buffer",
     title: "how large a request may be",
     parameters: &["client-query-buffer-limit"],
@@ -30,11 +30,11 @@ pub const QUERY: Rule = Rule {
     how: "four times the present limit, 1 GiB at the most, where clients were disconnected for it between the samples",
     cost: "one client may take more memory",
     risk: Risk::Low,
-    source: "INFO stats: client_query_buffer_limit_disconnections (7.0); redis.conf",
+    source: "INFO stats: client_query_buffer_limit_disconnections (7.2); redis.conf",
     judge: query,
 };
 
-pub const TRACKING: Rule = Rule {
+pub(super) const TRACKING: Rule = Rule {
     id: "memory.tracking",
     title: "how many keys are remembered for client-side caches",
     parameters: &["tracking-table-max-keys"],
@@ -129,14 +129,22 @@ fn limit_clients(wanted: &[(&NodeCase, u64, u64)]) -> Option<Opinion> {
 fn query(case: &Case) -> Vec<Opinion> {
     let mut opinions = Vec::new();
     let sampled = load::sampled(case, &mut opinions);
-    let closing = sampled.into_iter().filter_map(|node| {
-        let closed = node.growth("client_query_buffer_limit_disconnections")?;
-        let present = node
-            .setting("client-query-buffer-limit")
-            .and_then(form::size)?;
-        (closed > 0 && present < WHOLE_QUERY).then_some((node, closed, present))
+    let limited = sampled.into_iter().filter_map(|node| {
+        let present = node.setting("client-query-buffer-limit");
+        let present = present.and_then(form::size)?;
+        (present < WHOLE_QUERY).then_some((node, present))
     });
-    let closing: Vec<_> = closing.collect();
+    let mut closing: Vec<(&NodeCase, u64, u64)> = Vec::new();
+    for (node, present) in limited {
+        match node.growth("client_query_buffer_limit_disconnections") {
+            Some(0) => {}
+            Some(closed) => closing.push((node, closed, present)),
+            None => opinions.push(Opinion::skip(
+                node,
+                "it does not count clients that were disconnected for their requests (before 7.2)",
+            )),
+        }
+    }
     let Some((node, closed, present)) = closing.iter().max_by_key(|(_, closed, _)| *closed) else {
         return opinions;
     };
@@ -284,6 +292,15 @@ mod tests {
             Setup::sound().later_of(3, met).rule("memory.query_buffer"),
             []
         );
+        let old = low().facts(0, |facts| {
+            for info in [Some(&mut facts.info), facts.later.as_mut()]
+                .into_iter()
+                .flatten()
+            {
+                info.0.remove("client_query_buffer_limit_disconnections");
+            }
+        });
+        assert_eq!(old.skipped("memory.query_buffer").len(), 1);
         let once = low().facts(0, |facts| facts.later = None);
         assert_eq!(once.skipped("memory.query_buffer").len(), 1);
     }

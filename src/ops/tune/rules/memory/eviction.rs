@@ -8,7 +8,7 @@ use crate::health::{Profile, rates};
 use crate::model::words::count;
 use crate::model::{KeysSeen, Severity, Spread};
 
-pub const SAMPLES: Rule = Rule {
+pub(super) const SAMPLES: Rule = Rule {
     id: "memory.samples",
     title: "how many keys are compared for each eviction",
     parameters: &["maxmemory-samples"],
@@ -21,7 +21,7 @@ pub const SAMPLES: Rule = Rule {
     judge: samples,
 };
 
-pub const TENACITY: Rule = Rule {
+pub(super) const TENACITY: Rule = Rule {
     id: "memory.tenacity",
     title: "how hard the server works to get back under its limit",
     parameters: &["maxmemory-eviction-tenacity"],
@@ -34,16 +34,16 @@ pub const TENACITY: Rule = Rule {
     judge: tenacity,
 };
 
-pub const LFU: Rule = Rule {
+pub(super) const LFU: Rule = Rule {
     id: "memory.lfu",
     title: "counters of how often keys are used",
     parameters: &["lfu-log-factor", "lfu-decay-time"],
     kind: Kind::Setting,
-    why: "An LFU policy keeps a counter of 8 bits for each key. Where most counters stand at the top or at the bottom they tell no key from another, and what is evicted is chance. A decay time of 0 takes from a counter every time it is looked at.",
+    why: "An LFU policy keeps a counter of 8 bits for each key. Where most counters stand at the top or at the bottom they tell no key from another, and what is evicted is chance. With a decay time of 0 counters never go down: what was much used once stays, however long ago.",
     how: "log factor times 10 (100 at the most) where half of the sampled counters or more are at 255; a tenth of it (1 at the least) where 95 % are below 10 although keys are read; decay time 1 minute where it is 0",
     cost: "counters need some minutes to find their new places, and evictions are less well chosen until then",
     risk: Risk::Low,
-    source: "OBJECT FREQ of sampled keys; redis.conf (factor 10 tops out at about a million hits, 100 at ten millions)",
+    source: "OBJECT FREQ of sampled keys; evict.c (LFUDecrAndReturn: a decay time of 0 takes off nothing); redis.conf (factor 10 tops out at about a million hits, 100 at ten millions)",
     judge: lfu,
 };
 
@@ -119,10 +119,11 @@ fn tenacity(case: &Case) -> Vec<Opinion> {
     let mut over = Vec::new();
     for node in known {
         if node.number("current_eviction_exceeded_time").is_none() {
-            opinions.push(Opinion::skip(
-                node,
-                "it does not tell how long it is over its limit (before 7.0)",
-            ));
+            let evicts = node
+                .growth("evicted_keys")
+                .is_some_and(|evicted| evicted > 0);
+            let reason = "it evicts, and does not tell how long it is over its limit (before 7.0)";
+            opinions.extend(evicts.then(|| Opinion::skip(node, reason)));
         } else if let Some((grown, now)) = over_limit(node) {
             let wanted = if now > LONG_OVER_MS {
                 TENACIOUS.1
@@ -185,10 +186,10 @@ fn lfu(case: &Case) -> Vec<Opinion> {
         "lfu-decay-time",
         forgetting.map(|(node, _)| (node, "1".to_owned())),
     );
-    let why = "a counter loses one every time that it is looked at, and tells nothing";
+    let why = "counters never go down, so what was much used once stays, however long ago";
     let evidence = vec!["CONFIG lfu-decay-time 0".to_owned()];
     let mut opinions: Vec<Opinion> =
-        Opinion::set(Severity::Warning, "lfu-decay-time", decay, why, evidence)
+        Opinion::set(Severity::Info, "lfu-decay-time", decay, why, evidence)
             .into_iter()
             .collect();
     match counters(case) {
@@ -312,7 +313,9 @@ mod tests {
                 .rule("memory.tenacity"),
             []
         );
-        assert_eq!(Setup::sound().skipped("memory.tenacity").len(), 6);
+        assert_eq!(Setup::sound().skipped("memory.tenacity"), []);
+        let evicting = Setup::sound().later_of(1, "evicted_keys:100");
+        assert_eq!(evicting.skipped("memory.tenacity").len(), 1);
         let old = Setup::sound().without("maxmemory-eviction-tenacity");
         assert_eq!(old.skipped("memory.tenacity"), []);
     }

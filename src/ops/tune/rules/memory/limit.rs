@@ -10,33 +10,33 @@ use crate::health::Profile;
 use crate::model::words::bytes;
 use crate::model::{NodeAddr, Severity};
 
-pub const LIMIT: Rule = Rule {
+pub(super) const LIMIT: Rule = Rule {
     id: "memory.limit",
     title: "how much a node may use",
     parameters: &["maxmemory"],
     kind: Kind::Setting,
     why: "Without a limit, or with one that its machine cannot hold, a server grows until the kernel kills it, rather than evicting keys or refusing writes. What it uses is more than what maxmemory counts: a forked child makes the kernel copy pages that change, the allocator rounds up, and replication and clients have buffers. A limit far below what the machine can spare evicts or refuses too early.",
-    how: "(L - 100 MiB - backlog - client, replica and append-only buffers) / (fragmentation x (1 + copy-on-write)), in whole MiB. L is --memory-limit, else the container's limit, else the machine's memory shared by the nodes on it, else INFO total_system_memory shared alike. Fragmentation is as measured, 1.05 to 1.5; copy-on-write as measured, at least 0.25 (0.10 where nearly all is read, 0.50 where most is written, 0 where nothing ever forks). Nodes with the same L get the same value, the least. It is never set below what is in use.",
+    how: "(L - 100 MiB - backlog - client, replica and append-only buffers) / (fragmentation x (1 + copy-on-write)), in whole MiB. L is --memory-limit, else the container's limit, else the machine's memory shared by the nodes on it, else INFO total_system_memory shared alike. Fragmentation is as measured, 1.05 to 1.5; copy-on-write as measured, at least 0.25 (0.10 where nearly all is read, 0.50 where most is written, 0 where nothing ever forks). Nodes with the same L get the same value, the least. It is not set where more than 90 % of it is in use already.",
     cost: "when the limit is reached keys are evicted or, with noeviction, writes are refused",
     risk: Risk::Medium,
     source: "INFO memory: used_memory, used_memory_rss, mem_clients_normal, allocator ratios; INFO persistence: rdb_last_cow_size, aof_last_cow_size; the container's and the machine's memory",
     judge: limits,
 };
 
-pub const ROOM: Rule = Rule {
+pub(super) const ROOM: Rule = Rule {
     id: "memory.room",
     title: "a machine too small for what it holds",
     parameters: &["memory"],
     kind: Kind::Host,
     why: "A node that holds more than its machine can hold safely has no good maxmemory: a lower one evicts or refuses at once, and this one or none ends in a kill by the kernel at the next fork or burst.",
-    how: "the formula of memory.limit turned round, for what is in use at 80 % of the limit",
+    how: "the formula of memory.limit turned round, for what is in use at 80 % of the limit; told of nodes that use more than 90 % of what is safe, and where nodes share a machine only when they do so together",
     cost: "a larger machine or container, or one shard more",
     risk: Risk::Low,
     source: "as memory.limit",
     judge: rooms,
 };
 
-pub const REPLICAS: Rule = Rule {
+pub(super) const REPLICAS: Rule = Rule {
     id: "memory.replica_limit",
     title: "replicas that evict by themselves",
     parameters: &["replica-ignore-maxmemory"],
@@ -68,6 +68,8 @@ const TOLERANCE: f64 = 1.05;
 const WORTH_RAISING: f64 = 1.1;
 /// From this share of the limit on a node counts as full, as in check (`memory.high`).
 const FULL: f64 = 0.8;
+/// With more than this share of the safe limit in use, setting it would do harm.
+const CRAMPED: f64 = 0.9;
 /// From this share of the machine's memory on, resident, the kernel's kill is near.
 const NEARLY_KILLED: f64 = 0.9;
 
@@ -138,7 +140,7 @@ fn pressure(case: &Case, node: &NodeCase, limit: u64, source: Source) -> f64 {
     let resident = |node: &NodeCase| node.number("used_memory_rss").unwrap_or(0);
     let (resident, of) = match source {
         Source::Given | Source::Limit => (resident(node), limit),
-        Source::Machine(n) | Source::Told(n) => (
+        Source::Group(n) | Source::Machine(n) | Source::Told(n) => (
             case.on_machine_of(node).map(resident).sum(),
             limit.saturating_mul(n),
         ),
@@ -178,9 +180,9 @@ fn verdict(case: &Case, one: &Weighed) -> Verdict {
     };
     let is_unlimited = present == 0;
     let is_over = is_unlimited || present as f64 > safe as f64 * TOLERANCE;
-    if is_over && one.used > safe {
+    if is_over && is_cramped(one) {
         return Verdict::Skipped(format!(
-            "it holds {} already, and the safe limit of {} would evict or refuse at once: see memory.room",
+            "it holds {} already, and the safe limit of {} would evict or refuse before long: it needs more room, not a limit",
             bytes(one.used),
             bytes(safe)
         ));
@@ -197,7 +199,7 @@ fn verdict(case: &Case, one: &Weighed) -> Verdict {
     if !is_full || (safe as f64) < present as f64 * WORTH_RAISING {
         return Verdict::Fits;
     }
-    if matches!(one.source, Source::Told(_)) {
+    if matches!(one.source, Source::Told(_) | Source::Group(_)) {
         return Verdict::Skipped(format!(
             "it uses {} of its maxmemory {}, and whether there is more for it cannot be seen; give --memory-limit",
             bytes(one.used),
@@ -207,13 +209,20 @@ fn verdict(case: &Case, one: &Weighed) -> Verdict {
     Verdict::Wrong(Fault::TooLow, short(case, one.node))
 }
 
+/// Whether it holds so much that the safe limit would be met at once or soon.
+fn is_cramped(one: &Weighed) -> bool {
+    one.safe
+        .is_none_or(|safe| one.used as f64 > safe as f64 * CRAMPED)
+}
+
 /// How grave it is to have no limit or too high a one.
 fn over(one: &Weighed, present: u64, safe: u64) -> Severity {
     let is_soon = one.used as f64 > safe as f64 * FULL || present >= one.reserves.limit;
     match one.source {
         _ if one.pressure > NEARLY_KILLED => Severity::Critical,
         _ if present == 0 => Severity::Warning,
-        Source::Told(_) => Severity::Info,
+        // What is not sure is no alarm.
+        Source::Told(_) | Source::Group(_) => Severity::Info,
         _ if is_soon => Severity::Warning,
         _ => Severity::Info,
     }
@@ -314,8 +323,9 @@ fn fullest(nodes: &[&Weighed]) -> Option<String> {
 
 fn rooms(case: &Case) -> Vec<Opinion> {
     let (weighed, mut opinions) = weigh(case);
-    let is_short = |one: &&Weighed| one.safe.is_none_or(|safe| one.used > safe);
-    let short: Vec<&Weighed> = weighed.iter().filter(is_short).collect();
+    let short: Vec<&Weighed> = (weighed.iter())
+        .filter(|one| is_cramped(one) && is_crowded(case, one, &weighed))
+        .collect();
     for severity in [Severity::Critical, Severity::Warning] {
         let grave =
             |one: &&&Weighed| (one.pressure > NEARLY_KILLED) == (severity == Severity::Critical);
@@ -323,6 +333,22 @@ fn rooms(case: &Case) -> Vec<Opinion> {
         opinions.extend(room(severity, &nodes));
     }
     opinions
+}
+
+/// Whether those that share a machine hold more together than would be safe together: where a
+/// neighbour leaves room, limits that differ are enough.
+fn is_crowded(case: &Case, one: &Weighed, weighed: &[Weighed]) -> bool {
+    if matches!(one.source, Source::Given | Source::Limit) {
+        return true;
+    }
+    let machine: Vec<_> = case.on_machine_of(one.node).map(|node| node.addr).collect();
+    let sharing = weighed
+        .iter()
+        .filter(|other| machine.contains(&other.node.addr));
+    let (used, safe) = sharing.fold((0, 0), |(used, safe), other| {
+        (used + other.used, safe + other.safe.unwrap_or(0))
+    });
+    used as f64 > safe as f64 * CRAMPED
 }
 
 fn room(severity: Severity, nodes: &[&Weighed]) -> Option<Opinion> {
@@ -360,7 +386,7 @@ fn next(source: Source, addr: &NodeAddr, wanted: u64) -> Vec<String> {
         Source::Given | Source::Machine(1) | Source::Told(1) => {
             format!("give {addr} a machine that has {} for it", bytes(wanted))
         }
-        Source::Machine(_) | Source::Told(_) => {
+        Source::Group(_) | Source::Machine(_) | Source::Told(_) => {
             format!("move {addr} or one of its neighbours to another machine")
         }
     };

@@ -59,6 +59,7 @@ fn nodes_of_one_machine_share_it() {
     let shared = (0..6).fold(unlimited(), |setup, n| {
         let host = HostSeen {
             machine: "one".into(),
+            by: "docker".into(),
             ..host.clone()
         };
         setup.seen(n, |seen| seen.host = Some(host))
@@ -75,6 +76,52 @@ fn nodes_of_one_machine_share_it() {
     });
     assert_eq!(proposed(&shared), [(Severity::Warning, 6, 1483)]);
     assert!(shared.rule("memory.limit")[0].evidence[0].ends_with("its machine, shared by 6 nodes"));
+}
+
+#[test]
+fn processes_of_one_control_group_share_its_limit() {
+    let grouped = |by: &str| {
+        (0..6).fold(unlimited(), |setup, n| {
+            let host = HostSeen {
+                machine: "one".into(),
+                by: by.into(),
+                ..contained(6 * GIB)
+            };
+            setup.seen(n, |seen| seen.host = Some(host))
+        })
+    };
+    // (1024 - 101) / 1.3125, and (6144 - 101) / 1.3125
+    assert_eq!(proposed(&grouped("proc"))[0].2, 703);
+    assert_eq!(proposed(&grouped("docker"))[0].2, 4604);
+    // Each may have it for itself, so a higher limit is no alarm.
+    let set = grouped("proc")
+        .info("maxmemory:2147483648")
+        .config("maxmemory", "2147483648");
+    assert_eq!(proposed(&set), [(Severity::Info, 6, 703)]);
+}
+
+#[test]
+fn a_full_node_beside_empty_neighbours_needs_no_larger_machine() {
+    let host = HostSeen {
+        memory_bytes: Some(12 * GIB),
+        ..HostSeen::default()
+    };
+    let shared = (0..6).fold(unlimited(), |setup, n| {
+        let host = HostSeen {
+            machine: "one".into(),
+            ..host.clone()
+        };
+        setup.seen(n, |seen| seen.host = Some(host))
+    });
+    let one = shared.info_of(0, "used_memory:3000000000\nused_memory_rss:3100000000");
+    assert_eq!(one.rule("memory.room"), []);
+    assert_eq!(one.skipped("memory.limit").len(), 1);
+    let all = one.info("used_memory:3000000000\nused_memory_rss:3100000000");
+    let room = all.rule("memory.room");
+    assert_eq!(
+        (room[0].severity, room[0].changes.len()),
+        (Severity::Critical, 6)
+    );
 }
 
 #[test]

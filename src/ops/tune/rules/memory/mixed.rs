@@ -8,7 +8,7 @@ use crate::health::Profile;
 use crate::model::Severity;
 use crate::model::words::listed;
 
-pub const MIXED: Rule = Rule {
+pub(super) const MIXED: Rule = Rule {
     id: "memory.mixed",
     title: "sessions and cache entries in one memory",
     parameters: &["keyspace"],

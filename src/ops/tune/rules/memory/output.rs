@@ -8,7 +8,7 @@ use super::buffers::GREEDY;
 use crate::model::Severity;
 use crate::model::words::{bytes, counted};
 
-pub const OUTPUT: Rule = Rule {
+pub(super) const OUTPUT: Rule = Rule {
     id: "memory.output_buffers",
     title: "replies that clients do not fetch",
     parameters: &["client-output-buffer-limit"],
@@ -17,7 +17,7 @@ pub const OUTPUT: Rule = Rule {
     how: "normal: twice the largest buffer seen, at least 256 MiB, a quarter of that for 60 s, only where one client has more than 50 MiB waiting. pubsub: both limits doubled where subscribers alone can have been disconnected.",
     cost: "ordinary clients that read too slowly are disconnected; subscribers may take more memory",
     risk: Risk::Medium,
-    source: "CLIENT LIST: omem; INFO stats: client_output_buffer_limit_disconnections (7.0)",
+    source: "CLIENT LIST: omem; INFO stats: client_output_buffer_limit_disconnections (7.2)",
     judge: output,
 };
 
@@ -42,6 +42,7 @@ fn output(case: &Case) -> Vec<Opinion> {
             ));
             continue;
         }
+        opinions.extend(uncounted(node));
         let mut limits = present.to_owned();
         for (changed, seen) in [normal(node, &limits), pubsub(node, &limits)]
             .into_iter()
@@ -68,6 +69,20 @@ fn output(case: &Case) -> Vec<Opinion> {
         }));
     }
     opinions
+}
+
+/// Where subscribers may be disconnected and nothing counts it.
+fn uncounted(node: &NodeCase) -> Option<Opinion> {
+    let subscribers = node.clients()?.subscribers;
+    let is_counted = node
+        .number("client_output_buffer_limit_disconnections")
+        .is_some();
+    (subscribers > 0 && !is_counted).then(|| {
+        Opinion::skip(
+            node,
+            "it does not count subscribers that were disconnected (before 7.2)",
+        )
+    })
 }
 
 /// A class with its new limits.
@@ -155,7 +170,7 @@ mod tests {
         );
         assert_eq!(advice[0].evidence.len(), 2);
         // A replica may have been meant: nothing is said of subscribers.
-        let resync = setup.later_of(0, "sync_full:2");
+        let resync = setup.clone().later_of(0, "sync_full:2");
         assert!(
             resync.rule("memory.output_buffers")[0].changes[0]
                 .proposed
@@ -167,6 +182,14 @@ mod tests {
                 .rule("memory.output_buffers"),
             []
         );
+        let old = setup.facts(0, |facts| {
+            facts.later = None;
+            facts
+                .info
+                .0
+                .remove("client_output_buffer_limit_disconnections");
+        });
+        assert_eq!(old.skipped("memory.output_buffers").len(), 1);
         assert_eq!(Setup::sound().skipped("memory.output_buffers").len(), 6);
     }
 }

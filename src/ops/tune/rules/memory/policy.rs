@@ -7,13 +7,13 @@ use crate::health::{Profile, rates};
 use crate::model::words::{bytes, count};
 use crate::model::{Info, Severity};
 
-pub const POLICY: Rule = Rule {
+pub(super) const POLICY: Rule = Rule {
     id: "memory.policy",
     title: "what is evicted when memory is full",
     parameters: &["maxmemory-policy"],
     kind: Kind::Setting,
     why: "An allkeys policy may evict any key: right for a cache whose every key can be made again, and wrong for everything else. A session that is evicted is a customer logged out, a job that is evicted is never done. The volatile policies evict only keys with an expiry, and noeviction none: it refuses writes instead, which the application notices.",
-    how: "cache: allkeys-lru; allkeys-lfu where the most frequented tenth of the keys has more than 60 % of the accesses; no allkeys policy while sessions are among the keys. session: volatile-ttl where at least 95 % of the keys have an expiry, else noeviction. durable and queue: noeviction.",
+    how: "cache: allkeys-lru; allkeys-lfu where the most frequented tenth of the keys has more than 60 % of the accesses; no allkeys policy while sessions are among the keys, nor where the profile is only guessed: volatile-lru or -lfu there, where at least 95 % of the keys have an expiry. session: volatile-ttl where at least 95 % of the keys have an expiry, else noeviction. durable and queue: noeviction.",
     cost: "with noeviction writes fail when the memory is full: watch it from 70 % on; with an allkeys policy any key may go",
     risk: Risk::Medium,
     source: "CONFIG maxmemory-policy; INFO keyspace: keys, expires; INFO errorstats: OOM; names and frequencies of sampled keys; redis.io/docs on key eviction",
@@ -45,6 +45,7 @@ struct Wish {
 fn policy(case: &Case) -> Vec<Opinion> {
     let expiring = expiring_percent(case);
     let mut wishes: Vec<(Wish, Vec<&NodeCase>)> = Vec::new();
+    let mut opinions = Vec::new();
     for node in &case.nodes {
         let Some(present) = node.setting("maxmemory-policy") else {
             continue;
@@ -53,7 +54,14 @@ fn policy(case: &Case) -> Vec<Opinion> {
             Profile::Cache => cached(case, node, present, expiring),
             profile => kept(profile, present, expiring),
         };
-        let Some(wish) = wish else { continue };
+        let wish = match wish.map(|wish| unless_guessed(case, present, wish, expiring)) {
+            Some(Ok(wish)) => wish,
+            Some(Err(reason)) => {
+                opinions.extend(reason.map(|reason| Opinion::skip(node, reason)));
+                continue;
+            }
+            None => continue,
+        };
         // One word for all nodes that want the same for the same kind of reason.
         let is_like = |(other, _): &&mut (Wish, Vec<&NodeCase>)| {
             (other.policy, other.severity) == (wish.policy, wish.severity)
@@ -63,10 +71,38 @@ fn policy(case: &Case) -> Vec<Opinion> {
             None => wishes.push((wish, vec![node])),
         }
     }
-    let opinions = wishes.into_iter();
+    let advised = wishes.into_iter();
+    opinions.extend(advised.filter_map(|(wish, nodes)| advise(case, wish, nodes, expiring)));
     opinions
-        .filter_map(|(wish, nodes)| advise(case, wish, nodes, expiring))
-        .collect()
+}
+
+/// That any key may go is for a person to say: on a guess only keys with an expiry may, and only where
+/// nearly all have one; else what is missing is told where it matters.
+fn unless_guessed(
+    case: &Case,
+    present: &str,
+    wish: Wish,
+    expiring: Option<f64>,
+) -> Result<Wish, Option<String>> {
+    let is_new = wish.policy.starts_with("allkeys-") && !present.starts_with("allkeys-");
+    if case.guess.is_given || !is_new {
+        return Ok(wish);
+    }
+    if expiring.is_some_and(|share| share >= NEARLY_ALL) {
+        let policy = match wish.policy {
+            "allkeys-lfu" => "volatile-lfu",
+            _ => "volatile-lru",
+        };
+        return Ok(Wish { policy, ..wish });
+    }
+    let matters = wish.severity > Severity::Info;
+    Err(matters.then(|| {
+        let families = lasting_families(case).map_or_else(String::new, |told| format!(" ({told})"));
+        let why = wish.why;
+        format!(
+            "{why}; whether every key may go cannot be seen{families}: give --profile cache if so"
+        )
+    }))
 }
 
 fn advise(
@@ -256,128 +292,5 @@ fn lasting_families(case: &Case) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::super::super::testing::Setup;
-    use crate::health::Profile;
-    use crate::model::{Family, KeysSeen, Severity};
-    use crate::ops::tune::Risk;
-
-    fn told(setup: &Setup) -> Vec<(Severity, usize, String)> {
-        let each = setup.rule("memory.policy");
-        let each = each.iter();
-        each.map(|one| {
-            (
-                one.severity,
-                one.changes.len(),
-                one.changes[0].proposed.clone(),
-            )
-        })
-        .collect()
-    }
-
-    fn policy(profile: Profile, present: &str, expiring: u64) -> Setup {
-        Setup::sound()
-            .profile(profile)
-            .config("maxmemory-policy", present)
-            .info(&format!("db0:keys=1000,expires={expiring},avg_ttl=0"))
-    }
-
-    #[test]
-    fn sessions_under_allkeys_are_the_gravest() {
-        for (expiring, wanted) in [
-            (1000, "volatile-ttl"),
-            (950, "volatile-ttl"),
-            (500, "noeviction"),
-        ] {
-            let setup = policy(Profile::Session, "allkeys-lru", expiring);
-            assert_eq!(told(&setup), [(Severity::Critical, 6, wanted.to_owned())]);
-        }
-    }
-
-    #[test]
-    fn what_each_profile_wants() {
-        use Profile::{Cache, Durable, Queue, Session};
-        use Severity::{Critical, Info, Warning};
-        for (profile, present, expiring, wanted) in [
-            (Session, "volatile-lru", 1000, None),
-            (Session, "noeviction", 0, None),
-            (Durable, "noeviction", 0, None),
-            (Durable, "allkeys-lfu", 0, Some((Critical, "noeviction"))),
-            (Durable, "volatile-lru", 0, Some((Warning, "noeviction"))),
-            (Queue, "allkeys-lru", 1000, Some((Critical, "noeviction"))),
-            (Cache, "allkeys-lru", 0, None),
-            (Cache, "allkeys-lfu", 0, None),
-            (Cache, "volatile-lru", 600, None),
-            (Cache, "volatile-lru", 400, Some((Warning, "allkeys-lru"))),
-            (Cache, "volatile-lfu", 400, Some((Warning, "allkeys-lfu"))),
-            (Cache, "noeviction", 1000, Some((Info, "allkeys-lru"))),
-        ] {
-            let wanted: Vec<_> = (wanted.iter())
-                .map(|(severity, policy)| (*severity, 6, (*policy).to_owned()))
-                .collect();
-            let setup = policy(profile, present, expiring);
-            assert_eq!(told(&setup), wanted, "{profile} {present} {expiring}");
-        }
-    }
-
-    #[test]
-    fn a_full_cache_that_never_evicts_refuses_writes() {
-        let setup = policy(Profile::Cache, "noeviction", 1000);
-        let full = setup.clone().info_of(0, "used_memory:900000000");
-        let word = |severity, nodes| (severity, nodes, "allkeys-lru".to_owned());
-        assert_eq!(
-            told(&full),
-            [word(Severity::Warning, 1), word(Severity::Info, 5)]
-        );
-        assert_eq!(full.rule("memory.policy")[0].risk, Risk::High);
-        let refused = setup.later_of(1, "errorstat_OOM:count=12");
-        assert_eq!(
-            told(&refused),
-            [word(Severity::Critical, 1), word(Severity::Info, 5)]
-        );
-    }
-
-    #[test]
-    fn what_is_asked_for_often_should_stay() {
-        let seen = |hottest| KeysSeen {
-            sampled: 1000,
-            keys: 1000,
-            is_deep: true,
-            hottest_tenth_percent: Some(hottest),
-            ..KeysSeen::default()
-        };
-        let setup = policy(Profile::Cache, "allkeys-lru", 0);
-        let skewed = setup.clone().keys(&seen(75.0));
-        assert_eq!(
-            told(&skewed),
-            [(Severity::Info, 6, "allkeys-lfu".to_owned())]
-        );
-        assert_eq!(told(&setup.keys(&seen(40.0))), []);
-    }
-
-    #[test]
-    fn a_cache_with_sessions_in_it_is_not_told_to_evict_anything() {
-        let seen = KeysSeen {
-            sampled: 1000,
-            keys: 1000,
-            families: vec![Family {
-                pattern: "session:*".into(),
-                count: 50,
-                with_expiry: 50,
-                ..Family::default()
-            }],
-            ..KeysSeen::default()
-        };
-        let setup = policy(Profile::Cache, "noeviction", 1000).keys(&seen);
-        assert_eq!(told(&setup), []);
-    }
-
-    #[test]
-    fn an_empty_cluster_of_no_known_purpose_is_left_alone() {
-        assert_eq!(told(&Setup::sound()), []);
-        assert_eq!(
-            told(&Setup::sound().config("maxmemory-policy", "allkeys-lru")),
-            []
-        );
-    }
-}
+#[path = "policy_tests.rs"]
+mod tests;

@@ -9,7 +9,7 @@ use crate::model::words::{count, duration};
 use crate::model::{Facts, KeysSeen, Severity};
 use std::time::Duration;
 
-pub const LAZY: Rule = Rule {
+pub(super) const LAZY: Rule = Rule {
     id: "memory.lazy_free",
     title: "large values freed beside the main thread",
     parameters: &[
@@ -29,7 +29,7 @@ pub const LAZY: Rule = Rule {
     judge: lazy,
 };
 
-pub const EXPIRE: Rule = Rule {
+pub(super) const EXPIRE: Rule = Rule {
     id: "memory.expire_effort",
     title: "expired keys that still take memory",
     parameters: &["active-expire-effort"],
@@ -44,6 +44,8 @@ pub const EXPIRE: Rule = Rule {
 
 /// From so many elements on freeing takes tens of milliseconds.
 const LARGE: u64 = 100_000;
+/// What a slow log may hold below this, with a low threshold, is no stall.
+const NOTICED: Duration = Duration::from_millis(10);
 /// A replica that holds more than this takes seconds to empty itself.
 const LARGE_REPLICA: u64 = 1 << 30;
 /// Dead keys among those with an expiry, in percent: worth looking harder, and a worry.
@@ -138,7 +140,7 @@ fn free_beside(case: &Case, way: &Way, largest: Option<u64>) -> Option<Opinion> 
     )
 }
 
-/// The longest stall of that kind that the node remembers.
+/// The longest stall of that kind that the node remembers and that anybody would notice.
 fn stall(facts: &Facts, way: &Way) -> Option<(Duration, String)> {
     let slow = facts
         .slow
@@ -150,7 +152,8 @@ fn stall(facts: &Facts, way: &Way) -> Option<(Duration, String)> {
         .iter()
         .filter(|stall| way.events.contains(&stall.event.as_str()));
     let events = events.map(|stall| (Duration::from_millis(stall.max_ms), stall.event.clone()));
-    slow.chain(events).max_by_key(|(took, _)| *took)
+    let longest = slow.chain(events).max_by_key(|(took, _)| *took);
+    longest.filter(|(took, _)| *took >= NOTICED)
 }
 
 fn is_done(case: &Case, way: &Way) -> bool {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::model::words::{bytes, three_digits};
 use crate::model::{Severity, Vendor, Version};
 
-pub const DEFRAG: Rule = Rule {
+pub(super) const DEFRAG: Rule = Rule {
     id: "memory.defrag",
     title: "holes between the data",
     parameters: &["activedefrag"],
@@ -24,7 +24,7 @@ pub const DEFRAG: Rule = Rule {
     judge: defrag,
 };
 
-pub const PURGE: Rule = Rule {
+pub(super) const PURGE: Rule = Rule {
     id: "memory.purge",
     title: "free pages that the allocator keeps",
     parameters: &["MEMORY PURGE"],
@@ -37,7 +37,7 @@ pub const PURGE: Rule = Rule {
     judge: purge,
 };
 
-pub const BACKGROUND: Rule = Rule {
+pub(super) const BACKGROUND: Rule = Rule {
     id: "memory.purge_thread",
     title: "the thread that gives free pages back",
     parameters: &["jemalloc-bg-thread"],
@@ -191,9 +191,11 @@ fn purge(case: &Case) -> Vec<Opinion> {
             bytes(*kept)
         )
     });
+    let is_tls = (case.nodes.iter()).any(|node| node.facts.certificate_days_left.is_some());
+    let tls = if is_tls { "--tls " } else { "" };
     let next = kept.iter().map(|(node, ..)| {
         format!(
-            "redis-cli -h {} -p {} memory purge",
+            "redis-cli {tls}-h {} -p {} memory purge",
             node.addr.host, node.addr.port
         )
     });
@@ -284,7 +286,7 @@ mod tests {
         let advice = Setup::sound().info_of(2, kept).rule("memory.purge");
         assert_eq!(
             advice[0].next,
-            ["redis-cli -h 10.0.0.3 -p 7000 memory purge"]
+            ["redis-cli --tls -h 10.0.0.3 -p 7000 memory purge"]
         );
         assert_eq!(
             advice[0].evidence,
