@@ -71,7 +71,7 @@ fn integers(case: &Case) -> Vec<Opinion> {
         format!(
             "an estimate: if all are of whole numbers, {} members at the least would save {}",
             count(loose.elements_at_least),
-            bytes(loose.elements_at_least * each)
+            bytes(loose.elements_at_least.saturating_mul(each))
         ),
     ];
     let set = |(name, changes)| {

@@ -205,8 +205,8 @@ fn lower(case: &Case, of: &Packed, long: &Loose) -> Vec<Opinion> {
 
 fn raise(case: &Case, of: &Packed, loose: &Loose) -> Vec<Opinion> {
     // Steps of 16, and the next power of two: only a few elements of each were measured.
-    let entries = loose.elements_p95.div_ceil(16) * 16;
-    let value = loose.longest_p95.max(1).next_power_of_two();
+    let entries = loose.elements_p95.div_ceil(16).saturating_mul(16);
+    let value = loose.longest_p95.clamp(1, 1 << 40).next_power_of_two();
     let is_small = loose.elements_p95 > 0 && loose.elements_p95 <= of.most.0 && value <= of.most.1;
     let saved = saving(case, of, loose);
     if !is_small || saved < worth(case) {
@@ -231,7 +231,25 @@ fn raise(case: &Case, of: &Packed, loose: &Loose) -> Vec<Opinion> {
         of.words.1,
         bytes(saved)
     );
-    let evidence = vec![
+    let evidence = numbers(case, of, loose, per_access, walked);
+    let larger = |wanted: u64| move |present: u64| (present < wanted).then_some(wanted);
+    let mut changes = sample::changes_of(case, of.entries, larger(entries));
+    changes.extend(sample::changes_of(case, of.value, larger(value)));
+    let set = |(name, changes)| {
+        Opinion::set(Severity::Info, name, changes, why.clone(), evidence.clone())
+    };
+    changes.into_iter().filter_map(set).collect()
+}
+
+/// The numbers of a raise, a line each.
+fn numbers(
+    case: &Case,
+    of: &Packed,
+    loose: &Loose,
+    per_access: Duration,
+    walked: Option<f64>,
+) -> Vec<String> {
+    vec![
         format!(
             "{} in {} encoding sampled, 95 % of them with {} {} or fewer, of up to {} as far as a few of each show",
             of.many(loose.count),
@@ -257,14 +275,7 @@ fn raise(case: &Case, of: &Packed, loose: &Loose) -> Vec<Opinion> {
                 duration(per_access)
             ),
         },
-    ];
-    let larger = |wanted: u64| move |present: u64| (present < wanted).then_some(wanted);
-    let mut changes = sample::changes_of(case, of.entries, larger(entries));
-    changes.extend(sample::changes_of(case, of.value, larger(value)));
-    let set = |(name, changes)| {
-        Opinion::set(Severity::Info, name, changes, why.clone(), evidence.clone())
-    };
-    changes.into_iter().filter_map(set).collect()
+    ]
 }
 
 fn per_element(case: &Case, of: &Packed) -> u64 {
@@ -275,7 +286,7 @@ fn per_element(case: &Case, of: &Packed) -> u64 {
 /// Of the elements that there are at the least; a tenth is taken off, for a twentieth of the keys may
 /// be too long and another too wide.
 fn saving(case: &Case, of: &Packed, loose: &Loose) -> u64 {
-    loose.elements_at_least / 10 * 9 * per_element(case, of)
+    (loose.elements_at_least / 10 * 9).saturating_mul(per_element(case, of))
 }
 
 fn worth(case: &Case) -> u64 {

@@ -127,14 +127,23 @@ impl Loose {
 /// A sum over so many cannot be less: half have the middle or more, the rest the least or more.
 fn at_least(spread: &Spread, count: u64) -> u64 {
     let upper = count / 2;
-    upper * spread.p50 + (count - upper) * spread.min
+    let lower = (count - upper).saturating_mul(spread.min);
+    upper.saturating_mul(spread.p50).saturating_add(lower)
 }
 
 /// Nor more: half have the middle or less, all but a twentieth the 95th percentile or less.
 fn at_most(spread: &Spread, count: u64) -> u64 {
     let (half, tail) = (count / 2, count.div_ceil(20));
     let between = count.saturating_sub(half + tail);
-    half * spread.p50 + between * spread.p95 + tail * spread.max
+    let parts = [
+        (half, spread.p50),
+        (between, spread.p95),
+        (tail, spread.max),
+    ];
+    let parts = parts
+        .into_iter()
+        .map(|(keys, most)| keys.saturating_mul(most));
+    parts.fold(0, u64::saturating_add)
 }
 
 /// Calls in a second between the samples of INFO, of those commands, on the master with the most;

@@ -131,7 +131,7 @@ fn tiny(case: &Case) -> Vec<Opinion> {
 }
 
 fn advise(pattern: &str, tiny: &Tiny) -> Opinion {
-    let saved = tiny.keys * SAVED;
+    let saved = tiny.keys.saturating_mul(SAVED);
     let present = format!("a string for each {pattern}");
     let proposed = "fields of hashes, some hundred in each";
     Opinion::Advise(Advice {

@@ -11,8 +11,9 @@ use crate::health::rates;
 use crate::model::Role;
 
 const MIB: u64 = 1 << 20;
-/// What a process takes beside its data: code, shared tables, stacks, its child's own work.
-const FIXED: u64 = 100 * MIB;
+/// What a process takes beside its data: code, shared tables, stacks, its child's own work; of a small
+/// machine a tenth, for an empty server is content with ten MiB.
+const FIXED: (u64, u64) = (100 * MIB, 10);
 /// Below this much in use the allocator's ratios say nothing (as in check).
 pub const SMALL: u64 = 100 * MIB;
 /// Even a fresh allocator rounds sizes up; and past one and a half, defragment instead of reserving.
@@ -85,7 +86,7 @@ pub fn reserves(case: &Case, node: &NodeCase, limit: u64) -> Reserves {
     let beyond_backlog = number("mem_total_replication_buffers").saturating_sub(backlog);
     Reserves {
         limit,
-        fixed: FIXED,
+        fixed: FIXED.0.min(limit / FIXED.1),
         backlog,
         clients: number("mem_clients_normal").max(client_limit(node, limit)),
         replicas: number("mem_clients_slaves").max(beyond_backlog),

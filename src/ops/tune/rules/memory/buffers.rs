@@ -80,7 +80,7 @@ fn clients(case: &Case) -> Vec<Opinion> {
         if share <= SHARE && largest <= GREEDY && connected < MANY {
             continue;
         }
-        match (share * 2).max(SHARE) {
+        match share.saturating_mul(2).max(SHARE) {
             percent if percent <= MOST_SHARE => wanted.push((node, percent, share)),
             _ => opinions.push(Opinion::skip(
                 node,

@@ -1,14 +1,13 @@
-//! Rules about the memory limit: what maxmemory should be, and where the machine itself is too small.
+//! Rules about the memory limit: what maxmemory should be, and who minds it.
 
 use super::super::super::case::{Case, NodeCase};
 use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Advice, Opinion, Rule, change, changes};
-use super::budget::{self, Source};
-use super::load;
-use super::safe::{Reserves, formula, needed, safe_maxmemory};
+use super::super::super::rule::{Advice, Opinion, Rule, changes};
+use super::budget::Source;
+use super::weigh::{Weighed, evidence, is_cramped, is_over, weigh};
 use crate::health::Profile;
+use crate::model::Severity;
 use crate::model::words::bytes;
-use crate::model::{NodeAddr, Severity};
 
 pub(super) const LIMIT: Rule = Rule {
     id: "memory.limit",
@@ -16,24 +15,11 @@ pub(super) const LIMIT: Rule = Rule {
     parameters: &["maxmemory"],
     kind: Kind::Setting,
     why: "Without a limit, or with one that its machine cannot hold, a server grows until the kernel kills it, rather than evicting keys or refusing writes. What it uses is more than what maxmemory counts: a forked child makes the kernel copy pages that change, the allocator rounds up, and replication and clients have buffers. A limit far below what the machine can spare evicts or refuses too early.",
-    how: "(L - 100 MiB - backlog - client, replica and append-only buffers) / (fragmentation x (1 + copy-on-write)), in whole MiB. L is --memory-limit, else the container's limit, else the machine's memory shared by the nodes on it, else INFO total_system_memory shared alike. Fragmentation is as measured, 1.05 to 1.5; copy-on-write as measured, at least 0.25 (0.10 where nearly all is read, 0.50 where most is written, 0 where nothing ever forks). Nodes with the same L get the same value, the least. It is not set where more than 90 % of it is in use already.",
+    how: "(L - 100 MiB or a tenth of L - backlog - client, replica and append-only buffers) / (fragmentation x (1 + copy-on-write)), in whole MiB. L is --memory-limit, else the container's limit, else the machine's memory shared by the nodes on it, else INFO total_system_memory shared alike. Fragmentation is as measured, 1.05 to 1.5; copy-on-write as measured, at least 0.25 (0.10 where nearly all is read, 0.50 where most is written, 0 where nothing ever forks). Nodes with the same L get the same value, the least. It is not set where more than 90 % of it is in use already.",
     cost: "when the limit is reached keys are evicted or, with noeviction, writes are refused",
     risk: Risk::Medium,
     source: "INFO memory: used_memory, used_memory_rss, mem_clients_normal, allocator ratios; INFO persistence: rdb_last_cow_size, aof_last_cow_size; the container's and the machine's memory",
     judge: limits,
-};
-
-pub(super) const ROOM: Rule = Rule {
-    id: "memory.room",
-    title: "a machine too small for what it holds",
-    parameters: &["memory"],
-    kind: Kind::Host,
-    why: "A node that holds more than its machine can hold safely has no good maxmemory: a lower one evicts or refuses at once, and this one or none ends in a kill by the kernel at the next fork or burst.",
-    how: "the formula of memory.limit turned round, for what is in use at 80 % of the limit; told of nodes that use more than 90 % of what is safe, and where nodes share a machine only when they do so together",
-    cost: "a larger machine or container, or one shard more",
-    risk: Risk::Low,
-    source: "as memory.limit",
-    judge: rooms,
 };
 
 pub(super) const REPLICAS: Rule = Rule {
@@ -62,29 +48,12 @@ pub(super) const REPLICAS: Rule = Rule {
     },
 };
 
-/// A limit this much over or under the formula's is left as it is.
-const TOLERANCE: f64 = 1.05;
 /// Raising the limit by less than this is not worth a change.
 const WORTH_RAISING: f64 = 1.1;
 /// From this share of the limit on a node counts as full, as in check (`memory.high`).
-const FULL: f64 = 0.8;
-/// With more than this share of the safe limit in use, setting it would do harm.
-const CRAMPED: f64 = 0.9;
+pub(super) const FULL: f64 = 0.8;
 /// From this share of the machine's memory on, resident, the kernel's kill is near.
-const NEARLY_KILLED: f64 = 0.9;
-
-/// A node with the formula's numbers.
-struct Weighed<'c, 'a> {
-    node: &'c NodeCase<'a>,
-    source: Source,
-    reserves: Reserves,
-    /// `None` where the reserves leave nothing.
-    safe: Option<u64>,
-    /// Bytes that count against maxmemory.
-    used: u64,
-    /// How much of what there is, is resident: over all nodes where they share it.
-    pressure: f64,
-}
+pub(super) const NEARLY_KILLED: f64 = 0.9;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -98,54 +67,6 @@ enum Verdict {
     Fits,
     Wrong(Fault, Severity),
     Skipped(String),
-}
-
-fn weigh<'c, 'a>(case: &'c Case<'a>) -> (Vec<Weighed<'c, 'a>>, Vec<Opinion>) {
-    let mut weighed: Vec<Weighed> = Vec::new();
-    let mut skipped = Vec::new();
-    for node in &case.nodes {
-        let (Some((limit, source)), Some(used)) =
-            (budget::limit(case, node), node.number("used_memory"))
-        else {
-            let reason = "neither a container's limit nor the machine's memory can be seen; give --memory-limit";
-            skipped.push(Opinion::skip(node, reason));
-            continue;
-        };
-        let reserves = budget::reserves(case, node, limit);
-        weighed.push(Weighed {
-            node,
-            source,
-            safe: safe_maxmemory(&reserves),
-            reserves,
-            used: used.saturating_sub(node.number("mem_not_counted_for_evict").unwrap_or(0)),
-            pressure: pressure(case, node, limit, source),
-        });
-    }
-    level(&mut weighed);
-    (weighed, skipped)
-}
-
-/// Nodes with the same limit get the least of their values: different ones on like machines would be
-/// a surprise after a failover, which check warns of.
-fn level(weighed: &mut [Weighed]) {
-    for at in 0..weighed.len() {
-        let limit = weighed[at].reserves.limit;
-        let alike = weighed.iter().filter(|other| other.reserves.limit == limit);
-        let least = alike.filter_map(|other| other.safe).min();
-        weighed[at].safe = weighed[at].safe.and(least);
-    }
-}
-
-fn pressure(case: &Case, node: &NodeCase, limit: u64, source: Source) -> f64 {
-    let resident = |node: &NodeCase| node.number("used_memory_rss").unwrap_or(0);
-    let (resident, of) = match source {
-        Source::Given | Source::Limit => (resident(node), limit),
-        Source::Group(n) | Source::Machine(n) | Source::Told(n) => (
-            case.on_machine_of(node).map(resident).sum(),
-            limit.saturating_mul(n),
-        ),
-    };
-    resident as f64 / of.max(1) as f64
 }
 
 fn limits(case: &Case) -> Vec<Opinion> {
@@ -179,7 +100,7 @@ fn verdict(case: &Case, one: &Weighed) -> Verdict {
         return Verdict::Skipped(reason.to_owned());
     };
     let is_unlimited = present == 0;
-    let is_over = is_unlimited || present as f64 > safe as f64 * TOLERANCE;
+    let is_over = is_over(present, safe);
     if is_over && is_cramped(one) {
         return Verdict::Skipped(format!(
             "it holds {} already, and the safe limit of {} would evict or refuse before long: it needs more room, not a limit",
@@ -207,12 +128,6 @@ fn verdict(case: &Case, one: &Weighed) -> Verdict {
         ));
     }
     Verdict::Wrong(Fault::TooLow, short(case, one.node))
-}
-
-/// Whether it holds so much that the safe limit would be met at once or soon.
-fn is_cramped(one: &Weighed) -> bool {
-    one.safe
-        .is_none_or(|safe| one.used as f64 > safe as f64 * CRAMPED)
 }
 
 /// How grave it is to have no limit or too high a one.
@@ -286,111 +201,6 @@ fn risk(fault: Fault, nodes: &[&Weighed]) -> Option<Risk> {
             .is_some_and(|safe| peak as f64 > safe as f64 * FULL)
     };
     (fault != Fault::TooLow && nodes.iter().any(is_met)).then_some(Risk::High)
-}
-
-/// Each limit once, with the formula of the node that has the least, then who uses most.
-fn evidence(nodes: &[&Weighed]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut told: Vec<u64> = Vec::new();
-    for one in nodes {
-        let limit = one.reserves.limit;
-        if told.contains(&limit) {
-            continue;
-        }
-        told.push(limit);
-        let alike = nodes.iter().filter(|other| other.reserves.limit == limit);
-        let least = alike.min_by_key(|other| safe_maxmemory(&other.reserves));
-        lines.push(format!("{} is {}", bytes(limit), one.source));
-        lines.extend(least.map(|least| formula(&least.reserves)));
-    }
-    lines.extend(fullest(nodes));
-    let nodes: Vec<&NodeCase> = nodes.iter().map(|one| one.node).collect();
-    lines.extend(load::youth(&nodes));
-    lines
-}
-
-fn fullest(nodes: &[&Weighed]) -> Option<String> {
-    let fullest = nodes.iter().max_by_key(|one| one.used)?;
-    let number = |name: &str| fullest.node.number(name).unwrap_or(0);
-    Some(format!(
-        "the fullest, {}, uses {}, at its peak {}, {} resident",
-        fullest.node.addr,
-        bytes(fullest.used),
-        bytes(number("used_memory_peak").max(fullest.used)),
-        bytes(number("used_memory_rss")),
-    ))
-}
-
-fn rooms(case: &Case) -> Vec<Opinion> {
-    let (weighed, mut opinions) = weigh(case);
-    let short: Vec<&Weighed> = (weighed.iter())
-        .filter(|one| is_cramped(one) && is_crowded(case, one, &weighed))
-        .collect();
-    for severity in [Severity::Critical, Severity::Warning] {
-        let grave =
-            |one: &&&Weighed| (one.pressure > NEARLY_KILLED) == (severity == Severity::Critical);
-        let nodes: Vec<&Weighed> = short.iter().filter(grave).copied().collect();
-        opinions.extend(room(severity, &nodes));
-    }
-    opinions
-}
-
-/// Whether those that share a machine hold more together than would be safe together: where a
-/// neighbour leaves room, limits that differ are enough.
-fn is_crowded(case: &Case, one: &Weighed, weighed: &[Weighed]) -> bool {
-    if matches!(one.source, Source::Given | Source::Limit) {
-        return true;
-    }
-    let machine: Vec<_> = case.on_machine_of(one.node).map(|node| node.addr).collect();
-    let sharing = weighed
-        .iter()
-        .filter(|other| machine.contains(&other.node.addr));
-    let (used, safe) = sharing.fold((0, 0), |(used, safe), other| {
-        (used + other.used, safe + other.safe.unwrap_or(0))
-    });
-    used as f64 > safe as f64 * CRAMPED
-}
-
-fn room(severity: Severity, nodes: &[&Weighed]) -> Option<Opinion> {
-    let wanted = |one: &Weighed| {
-        let needed = needed(&one.reserves, (one.used as f64 / FULL) as u64);
-        needed.div_ceil(1 << 20) << 20
-    };
-    let changes = nodes.iter().map(|one| {
-        let present = Some(one.reserves.limit.to_string());
-        change(one.node, present, wanted(one).to_string())
-    });
-    let first = nodes.first()?;
-    let why = format!(
-        "it holds {}, and of {} no more than {} is safe",
-        bytes(first.used),
-        bytes(first.reserves.limit),
-        bytes(safe_maxmemory(&first.reserves).unwrap_or(0)),
-    );
-    Some(Opinion::Advise(Advice {
-        severity,
-        parameter: "memory",
-        changes: changes.collect(),
-        why,
-        evidence: evidence(nodes),
-        risk: None,
-        next: next(first.source, first.node.addr, wanted(first)),
-    }))
-}
-
-fn next(source: Source, addr: &NodeAddr, wanted: u64) -> Vec<String> {
-    let larger = match source {
-        Source::Limit => format!(
-            "on the machine of {addr}: docker update --memory {wanted} --memory-swap {wanted} CONTAINER (systemd: MemoryMax={wanted})"
-        ),
-        Source::Given | Source::Machine(1) | Source::Told(1) => {
-            format!("give {addr} a machine that has {} for it", bytes(wanted))
-        }
-        Source::Group(_) | Source::Machine(_) | Source::Told(_) => {
-            format!("move {addr} or one of its neighbours to another machine")
-        }
-    };
-    vec![larger, "or add a shard, so that each holds less".to_owned()]
 }
 
 #[cfg(test)]

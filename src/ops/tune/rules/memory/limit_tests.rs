@@ -208,6 +208,22 @@ fn a_limit_that_fits_is_left_alone() {
         .config("maxmemory", &exact.to_string())
         .info(&format!("maxmemory:{exact}"));
     assert_eq!(setup.rule("memory.limit"), []);
+    // A cache that is full up to a limit that fits needs no larger machine.
+    let full = setup.info(&format!("used_memory:{exact}\nallocator_frag_ratio:1.0"));
+    assert_eq!(full.rule("memory.limit"), []);
+    assert_eq!(full.rule("memory.room"), []);
+}
+
+#[test]
+fn a_small_container_gets_a_limit_too() {
+    // (256 - 25.6 - 1) / 1.3125 = 174.8
+    let setup = unlimited().hosts(&contained(256 * MIB));
+    assert_eq!(proposed(&setup), [(Severity::Warning, 6, 174)]);
+    // A backlog that leaves nothing.
+    let setup = setup.config("repl-backlog-size", "268435456");
+    assert_eq!(setup.rule("memory.limit"), []);
+    assert_eq!(setup.skipped("memory.limit").len(), 6);
+    assert_eq!(setup.rule("memory.room")[0].changes.len(), 6);
 }
 
 #[test]

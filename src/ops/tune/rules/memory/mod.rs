@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `safe` | the formula of the memory limit, numbers in, number out |
 //! | `budget` | the numbers that it takes, read from a node and its machine |
-//! | `limit` | maxmemory by that formula, and machines too small for what they hold |
+//! | `weigh` | every node with what the formula makes of it |
+//! | `limit`, `room` | maxmemory by that formula, and machines too small for what they hold |
 //! | `policy`, `mixed` | what is evicted, and what should not stand beside it |
 //! | `eviction` | how well and how fast it is chosen |
 //! | `buffers`, `output` | memory that clients take |
@@ -22,15 +23,17 @@ mod mixed;
 mod output;
 mod policy;
 mod release;
+mod room;
 mod safe;
 mod waste;
+mod weigh;
 
 use super::super::rule::Rule;
 
 /// The rules.
 pub const RULES: &[Rule] = &[
     limit::LIMIT,
-    limit::ROOM,
+    room::ROOM,
     limit::REPLICAS,
     policy::POLICY,
     mixed::MIXED,
