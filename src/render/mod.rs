@@ -40,8 +40,8 @@ mod page;
 mod plain;
 mod prometheus;
 pub mod restore;
-pub mod tune;
 mod sizing;
+pub mod tune;
 
 pub use changes::{changes, line as change_line};
 pub use check::{Detail, check, in_short};

@@ -91,8 +91,8 @@ pub fn lines(parameter: &str, value: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::Setup;
     use super::*;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn settings_as_lines() {

@@ -25,9 +25,9 @@ pub mod resilience;
 mod rule;
 pub mod rules;
 mod settle;
-pub mod size;
 #[cfg(test)]
 mod setups;
+pub mod size;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -84,9 +84,9 @@ fn decide_alike(one: &Recommendation, other: &Recommendation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::{Risk, Takes};
     use super::*;
     use crate::model::{NodeAddr, Role, Severity};
+    use crate::ops::tune::report::{Risk, Takes};
 
     fn wants(rule: &str, severity: Severity, nodes: &[(u16, &str)]) -> Recommendation {
         let change = |&(port, proposed): &(u16, &str)| Change {

@@ -176,6 +176,13 @@ impl Setup {
         })
     }
 
+    /// What a whole group of rules says, such as `memory`.
+    pub fn rules_of(&self, group: &str) -> Report {
+        let mut setup = self.clone();
+        setup.options.only.insert(group.to_owned());
+        setup.report()
+    }
+
     fn asked(&self, id: &str) -> Report {
         assert!(super::explain(id).is_some(), "there is no rule {id}");
         let mut setup = self.clone();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::super::report::{Kind, Recommendation, Report, Takes};
 use crate::model::{NodeAddr, NodeId, Role};
+use crate::ops::tune::report::{Kind, Recommendation, Report, Takes};
 
 /// What is to be changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -111,9 +111,9 @@ fn why_left(recommendation: &Recommendation) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::Setup;
     use super::*;
     use crate::health::Profile;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn replicas_come_before_masters_and_the_limit_after_the_policy() {

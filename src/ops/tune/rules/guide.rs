@@ -1,10 +1,10 @@
 //! The deployment guide's settings, applied as they are written when they are asked for. What the
 //! evidence says against them is told beside them by the rules of the other groups.
 
-use super::super::case::Case;
-use super::super::report::{Kind, Risk};
-use super::super::rule::{Opinion, Rule, changes};
 use crate::model::Severity;
+use crate::ops::tune::case::Case;
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
 
 /// What the guide sets, in the server's own form.
 pub const SETTINGS: &[(&str, &str)] = &[

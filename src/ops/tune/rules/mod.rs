@@ -54,9 +54,9 @@ mod tests {
 
     #[test]
     fn a_sound_cluster_hears_nothing_grave_of_disks_replicas_and_the_cluster() {
-        use super::super::testing::Setup;
         use crate::health::Profile;
         use crate::model::Severity;
+        use crate::ops::tune::testing::Setup;
         let setup = Setup::sound().options(|options| {
             options.only = ["persistence", "replication", "cluster"]
                 .map(str::to_owned)

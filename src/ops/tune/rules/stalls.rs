@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::super::case::NodeCase;
 use crate::model::words::duration;
+use crate::ops::tune::case::NodeCase;
 
 /// The longest that a node stood still.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

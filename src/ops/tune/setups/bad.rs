@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::testing::Setup;
 use crate::model::{AclUser, ClientsSeen, HostSeen};
+use crate::ops::tune::testing::Setup;
 
 /// The groups that these stories are about.
 const GROUPS: &[&str] = &["clients", "cpu", "latency", "host", "tls", "security"];

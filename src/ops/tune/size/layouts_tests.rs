@@ -1,8 +1,8 @@
 use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
 
-use super::super::catalogue::Catalogue;
-use super::super::growth::Growth;
 use super::*;
+use crate::ops::tune::catalogue::Catalogue;
+use crate::ops::tune::growth::Growth;
 
 const GIB: u64 = 1 << 30;
 

@@ -158,8 +158,8 @@ fn break_even(price: &Price, reserved: &Reserved) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalogue::Catalogue;
     use super::*;
+    use crate::ops::tune::size::catalogue::Catalogue;
 
     fn example() -> Prices {
         serde_yaml::from_str(Prices::example()).unwrap()

@@ -1,13 +1,13 @@
 //! Letting clients in: the queue before the door, how many pass it at once, and why so many come.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Advice, Opinion, Rule, change, changes};
-use super::super::cpu::main_thread_percent;
 use super::{connects_per_second, everywhere};
 use crate::health::rates;
 use crate::model::Severity;
 use crate::model::words::count;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Advice, Opinion, Rule, change, changes};
+use crate::ops::tune::rules::cpu::main_thread_percent;
 
 pub(super) const BACKLOG: Rule = Rule {
     id: "clients.backlog",
@@ -191,8 +191,8 @@ fn pooling(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     /// Node 1 is connected to so often in a second, and its main thread is so busy.
     fn rush(per_second: u64, percent: u64) -> Setup {

@@ -1,11 +1,11 @@
 //! When a slow reader is cut off: limits of output buffers by class.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::form;
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes};
 use crate::model::Severity;
 use crate::model::words::{bytes, count};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::form;
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
 
 const PARAMETER: &str = "client-output-buffer-limit";
 
@@ -147,8 +147,8 @@ fn is_theirs(node: &NodeCase) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::ClientsSeen;
+    use crate::ops::tune::testing::Setup;
 
     const REST: &str = "slave 268435456 67108864 60 pubsub 33554432 8388608 60";
 

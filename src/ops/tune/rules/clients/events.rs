@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule};
 use super::{everywhere, up_for};
 use crate::model::Severity;
 use crate::model::words::duration;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule};
 
 pub(super) const UNUSED: Rule = Rule {
     id: "clients.keyspace-events",
@@ -76,7 +76,7 @@ fn listens(node: &NodeCase) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
+    use crate::ops::tune::testing::Setup;
 
     fn setup() -> Setup {
         Setup::sound()

@@ -1,12 +1,12 @@
 //! How long a connection that says nothing is kept: closed by the server (`timeout`), or asked by the
 //! kernel whether anybody is still there (`tcp-keepalive`).
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule};
 use super::everywhere;
 use crate::model::words::{count, duration, seconds};
 use crate::model::{ClientsSeen, Severity};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule};
 
 pub(super) const TIMEOUT: Rule = Rule {
     id: "clients.timeout",
@@ -148,8 +148,8 @@ fn keepalive(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{ClientsSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn clients(normal: u64, idle: u64, longest: u64) -> ClientsSeen {
         ClientsSeen {

@@ -1,11 +1,11 @@
 //! Room for more clients.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule};
 use super::everywhere;
 use crate::model::Severity;
 use crate::model::words::count;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule};
 
 pub(super) const MAXCLIENTS: Rule = Rule {
     id: "clients.maxclients",
@@ -117,8 +117,8 @@ fn files(case: &Case, wanted: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn asked(setup: &Setup) -> Option<(String, usize, Severity)> {
         let advice = setup.rule("clients.maxclients");

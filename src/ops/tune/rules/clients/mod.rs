@@ -14,10 +14,10 @@ pub(super) use limit::{RESERVED_FILES, taken_percent};
 
 use std::time::Duration;
 
-use super::super::case::{Case, NodeCase};
-use super::super::report::Change;
-use super::super::rule::{Rule, changes};
 use crate::model::words::duration;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::Change;
+use crate::ops::tune::rule::{Rule, changes};
 
 /// The rules.
 pub const RULES: &[Rule] = &[

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes, lines, readable};
 use crate::health::rates::operations_per_second;
 use crate::model::words::{bytes, count, counted, duration, three_digits};
 use crate::model::{Severity, Vendor};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, lines, readable};
 
 pub(super) const LINK_BUFFER: Rule = Rule {
     id: "cluster.link-buffer",
@@ -195,8 +195,8 @@ fn blacklist(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn what_waits_on_links_has_a_limit_and_room() {

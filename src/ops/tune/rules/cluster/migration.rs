@@ -1,10 +1,10 @@
 //! Replicas that move by themselves to a shard that has none.
 
-use super::super::super::case::Case;
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes, readable};
 use crate::model::Severity;
 use crate::model::words::counted;
+use crate::ops::tune::case::Case;
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, readable};
 
 pub(super) const MIGRATION: Rule = Rule {
     id: "cluster.migration",
@@ -107,7 +107,7 @@ fn barrier(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn spares_go_where_they_are_needed() {

@@ -17,7 +17,7 @@ mod serving;
 mod stop;
 mod timeout;
 
-use super::super::rule::Rule;
+use crate::ops::tune::rule::Rule;
 
 /// The rules.
 pub const RULES: &[Rule] = &[

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes, lines, readable};
 use crate::model::Severity;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, lines, readable};
 
 pub(super) const HOSTNAME: Rule = Rule {
     id: "cluster.hostname",
@@ -146,8 +146,8 @@ fn zone(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     const RULE: &str = "cluster.hostname";
 

@@ -1,13 +1,13 @@
 //! What is served when something is down, and how old the data of a successor may be.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{
-    Opinion, Rule, changes, known_name, profile_line, readable, set_by_name, sure_profile,
-};
 use crate::health::Profile;
 use crate::model::Severity;
 use crate::model::words::counted;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{
+    Opinion, Rule, changes, known_name, profile_line, readable, set_by_name, sure_profile,
+};
 
 pub(super) const COVERAGE: Rule = Rule {
     id: "cluster.coverage",
@@ -155,9 +155,9 @@ fn validity(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::health::Profile;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     fn of(profile: Profile) -> Setup {
         Setup::sound().profile(profile)

@@ -1,14 +1,12 @@
 //! What a node does when it is stopped, or told to hand over.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{
-    Opinion, Rule, changes, lines, profile_line, readable, sure_profile,
-};
-use super::super::stalls::Stall;
 use crate::health::{Profile, lag};
 use crate::model::words::seconds;
 use crate::model::{Severity, Vendor};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, lines, profile_line, readable, sure_profile};
+use crate::ops::tune::rules::stalls::Stall;
 
 pub(super) const SHUTDOWN: Rule = Rule {
     id: "cluster.shutdown-timeout",
@@ -184,9 +182,9 @@ fn manual(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::health::Profile;
     use crate::model::{Severity, Stall};
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn a_stop_waits_for_the_replicas() {

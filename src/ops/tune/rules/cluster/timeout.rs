@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes, readable, young};
-use super::super::stalls::{Stall, is_watched};
 use crate::model::Severity;
 use crate::model::words::{duration, listed};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, readable, young};
+use crate::ops::tune::rules::stalls::{Stall, is_watched};
 
 pub(super) const TIMEOUT: Rule = Rule {
     id: "cluster.timeout",
@@ -174,8 +174,8 @@ fn lower(
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{Severity, SlowEntry, Stall};
+    use crate::ops::tune::testing::Setup;
 
     const RULE: &str = "cluster.timeout";
 

@@ -1,11 +1,11 @@
 //! How often the server looks after itself: expiry, rehashing, clients.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes};
-use super::super::clients::everywhere;
 use crate::model::words::{count, counted};
 use crate::model::{Probe, Severity};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
+use crate::ops::tune::rules::clients::everywhere;
 
 pub(super) const HZ: Rule = Rule {
     id: "cpu.hz",
@@ -130,8 +130,8 @@ fn rehashing(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Stall;
+    use crate::ops::tune::testing::Setup;
 
     fn proposed(setup: &Setup, rule: &str) -> Vec<(usize, String)> {
         let advice = setup.rule(rule);

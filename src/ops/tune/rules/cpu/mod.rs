@@ -4,9 +4,9 @@
 mod cycles;
 mod threads;
 
-use super::super::case::{Case, NodeCase};
-use super::super::rule::Rule;
 use crate::health::rates;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::rule::Rule;
 
 /// The rules.
 pub const RULES: &[Rule] = &[

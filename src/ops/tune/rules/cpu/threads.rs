@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Change, Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes};
 use super::{main_thread_percent, own_cores};
 use crate::health::rates;
 use crate::model::words::{count, duration};
 use crate::model::{Severity, Version};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Change, Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
 
 pub(super) const UP: Rule = Rule {
     id: "cpu.io-threads",
@@ -255,10 +255,10 @@ fn reads(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::Takes;
-    use super::super::super::super::testing::Setup;
     use super::*;
     use crate::model::HostSeen;
+    use crate::ops::tune::Takes;
+    use crate::ops::tune::testing::Setup;
 
     fn cores(cores: f64) -> HostSeen {
         HostSeen {

@@ -1,12 +1,12 @@
 //! What a container or control group gives the server, and who goes first when memory ends.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::form;
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes};
 use super::{Look, on_machines, resident_on_machine};
 use crate::model::words::{bytes, count, three_digits};
 use crate::model::{HostSeen, Severity};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::form;
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
 
 pub(super) const THROTTLED: Rule = Rule {
     id: "host.throttled",
@@ -169,8 +169,8 @@ fn oom_order(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn asked(setup: &Setup, rule: &str) -> Option<(String, Severity)> {
         let advice = setup.rule(rule);

@@ -1,11 +1,11 @@
 //! Memory and time as the kernel gives them.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule};
 use super::{Look, on_machines, resident_on_machine, sysctl};
 use crate::model::words::bytes;
 use crate::model::{HostSeen, Severity};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule};
 
 pub(super) const OVERCOMMIT: Rule = Rule {
     id: "host.overcommit",
@@ -180,8 +180,8 @@ fn swappiness(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn on(host: &HostSeen, rule: &str) -> Option<(String, String, Severity)> {
         asked(&Setup::sound().hosts(host), rule)

@@ -7,9 +7,9 @@ mod container;
 mod kernel;
 mod network;
 
-use super::super::case::{Case, NodeCase};
-use super::super::rule::{Advice, Opinion, Rule, change};
 use crate::model::{HostSeen, Severity};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::rule::{Advice, Opinion, Rule, change};
 
 /// The rules.
 pub const RULES: &[Rule] = &[

@@ -1,12 +1,12 @@
 //! Queues of connections and limits of files as the kernel has them.
 
-use super::super::super::case::NodeCase;
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::Rule;
-use super::super::clients::{RESERVED_FILES, taken_percent};
 use super::{Look, on_machines, sysctl};
 use crate::model::words::count;
 use crate::model::{HostSeen, Severity};
+use crate::ops::tune::case::NodeCase;
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::Rule;
+use crate::ops::tune::rules::clients::{RESERVED_FILES, taken_percent};
 
 pub(super) const ACCEPT_QUEUE: Rule = Rule {
     id: "host.somaxconn",
@@ -161,8 +161,8 @@ fn open_files(node: &NodeCase, host: &HostSeen) -> Look {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn asked(setup: &Setup, rule: &str) -> Option<(String, String, Severity)> {
         let advice = setup.rule(rule);

@@ -1,11 +1,11 @@
 //! What the slow log keeps, and for how long. Valkey 8.1 renamed it to command log and answers to
 //! both names; the newer one is proposed where it is known.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes};
 use crate::model::words::{count, seconds};
 use crate::model::{Probe, Severity};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
 
 pub(super) const THRESHOLD: Rule = Rule {
     id: "latency.slow-log-threshold",
@@ -166,8 +166,8 @@ fn large(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{NotRead, Probe, SlowEntry};
+    use crate::ops::tune::testing::Setup;
 
     fn proposed(setup: &Setup, rule: &str) -> Vec<(String, usize, String)> {
         let advice = setup.rule(rule);

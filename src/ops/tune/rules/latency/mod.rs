@@ -4,7 +4,7 @@
 mod log;
 mod monitor;
 
-use super::super::rule::Rule;
+use crate::ops::tune::rule::Rule;
 
 /// The rules.
 pub const RULES: &[Rule] = &[

@@ -1,11 +1,11 @@
 //! The latency monitor, the histograms of commands, and scripts that run long.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes};
-use super::super::clients::everywhere;
 use crate::model::Severity;
 use crate::model::words::{count, duration};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
+use crate::ops::tune::rules::clients::everywhere;
 
 pub(super) const MONITOR: Rule = Rule {
     id: "latency.monitor",
@@ -152,8 +152,8 @@ fn wanted_ms(node: &NodeCase, present: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     fn proposed(setup: &Setup, rule: &str) -> Vec<(String, String)> {
         let advice = setup.rule(rule);

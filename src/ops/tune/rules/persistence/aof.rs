@@ -1,14 +1,12 @@
 //! The append-only file: whether there is one, and how soon it is on the disk.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{
-    Opinion, Rule, changes, lines, profile_line, readable, sure_profile,
-};
 use super::fork::{changes_per_second, interval_s, points};
 use crate::health::Profile;
 use crate::model::Severity;
 use crate::model::words::{bytes, count, seconds};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, lines, profile_line, readable, sure_profile};
 
 pub(super) const AOF: Rule = Rule {
     id: "persistence.aof",
@@ -265,9 +263,9 @@ fn has_child(node: &NodeCase) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::health::Profile;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn what_must_last_is_written_to_the_log() {

@@ -1,11 +1,11 @@
 //! Room on the disk for snapshots and logs.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Advice, Opinion, Rule, change, changes, lines, readable};
 use super::aof::keeps_log;
 use crate::model::Severity;
 use crate::model::words::bytes;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Advice, Opinion, Rule, change, changes, lines, readable};
 
 pub(super) const COMPRESSION: Rule = Rule {
     id: "persistence.compression",
@@ -135,8 +135,8 @@ fn disk(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn free(bytes: u64) -> HostSeen {
         HostSeen {

@@ -1,14 +1,12 @@
 //! What becomes of the files: a save that failed, a checksum, a broken tail.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{
-    Opinion, Rule, changes, lines, profile_line, readable, sure_profile,
-};
 use super::aof::keeps_log;
 use super::disk::saves;
 use crate::health::Profile;
 use crate::model::Severity;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, lines, profile_line, readable, sure_profile};
 
 pub(super) const STOP_WRITES: Rule = Rule {
     id: "persistence.stop-writes",
@@ -181,10 +179,10 @@ fn sync_files(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::report::Takes;
-    use super::super::super::super::testing::Setup;
     use crate::health::Profile;
     use crate::model::Severity;
+    use crate::ops::tune::report::Takes;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn a_failed_snapshot_stops_only_what_depends_on_it() {

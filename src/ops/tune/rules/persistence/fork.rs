@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::super::super::case::{Case, NodeCase};
 use crate::model::words::{bytes, duration, seconds};
+use crate::ops::tune::case::{Case, NodeCase};
 
 /// A fork that stops the server for this long is felt (`latency.fork` of check).
 const LONG_FORK: Duration = Duration::from_millis(100);

@@ -16,7 +16,7 @@ mod fork;
 mod rewrite;
 mod save;
 
-use super::super::rule::Rule;
+use crate::ops::tune::rule::Rule;
 
 /// The rules.
 pub const RULES: &[Rule] = &[

@@ -1,15 +1,13 @@
 //! When the append-only file is rewritten, and in which form.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::form;
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{
-    Opinion, Rule, changes, lines, profile_line, readable, sure_profile,
-};
 use super::aof::keeps_log;
 use crate::health::Profile;
 use crate::model::Severity;
 use crate::model::words::{bytes, three_digits};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::form;
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, lines, profile_line, readable, sure_profile};
 
 pub(super) const THRESHOLDS: Rule = Rule {
     id: "persistence.rewrite",
@@ -220,9 +218,9 @@ fn rewrites_per_hour(node: &NodeCase) -> Result<f64, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::health::Profile;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn a_file_that_is_rewritten_too_often_waits_longer() {

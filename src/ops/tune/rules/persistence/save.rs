@@ -1,14 +1,14 @@
 //! Save points: no more often than forks can be afforded, and not all nodes of a machine at once.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{
-    Opinion, Rule, changes, lines, profile_line, readable, sure_profile, young,
-};
 use super::fork::{Cost, changes_per_second, forks_per_hour, interval_s, points, written};
 use crate::health::Profile;
 use crate::model::Severity;
 use crate::model::words::three_digits;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{
+    Opinion, Rule, changes, lines, profile_line, readable, sure_profile, young,
+};
 
 pub(super) const SAVE: Rule = Rule {
     id: "persistence.save",
@@ -195,9 +195,9 @@ fn apart(machine: &str, alike: &[&Forking]) -> Option<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::health::Profile;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     /// 12,000 changes in the minute between the samples.
     fn busy(fork: &str) -> Setup {

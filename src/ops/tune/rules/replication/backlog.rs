@@ -1,11 +1,11 @@
 //! The backlog: how much of the stream a master keeps for replicas that were away.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes, lines, readable, young};
 use super::shards;
 use crate::model::Severity;
 use crate::model::words::{bytes, seconds};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, lines, readable, young};
 
 pub(super) const SIZE: Rule = Rule {
     id: "replication.backlog",
@@ -162,8 +162,8 @@ fn ttl(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     /// The first master writes 1,000,000 bytes a second.
     fn writing() -> Setup {

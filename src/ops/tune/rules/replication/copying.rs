@@ -1,12 +1,12 @@
 //! The way that full copies take: through the disk or past it, and when they begin.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes, lines, readable};
 use super::sync::NO_SAVE;
 use super::{ShardCase, shards};
 use crate::model::Severity;
 use crate::model::words::bytes;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, lines, readable};
 
 pub(super) const DISKLESS: Rule = Rule {
     id: "replication.diskless",
@@ -191,8 +191,8 @@ fn limit(case: &Case, node: &NodeCase) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn a_slow_disk_is_gone_past() {

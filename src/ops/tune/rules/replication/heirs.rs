@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{
-    Advice, Opinion, Rule, change, changes, known_name, lines, readable, set_by_name,
-};
 use super::{ShardCase, shards};
 use crate::model::Severity;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{
+    Advice, Opinion, Rule, change, changes, known_name, lines, readable, set_by_name,
+};
 
 pub(super) const BARRED: Rule = Rule {
     id: "replication.barred",
@@ -194,7 +194,7 @@ fn machine(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
+    use crate::ops::tune::testing::Setup;
 
     fn on_machine(setup: Setup, nodes: &[usize], machine: &str) -> Setup {
         nodes.iter().fold(setup, |setup, n| {

@@ -1,10 +1,10 @@
 //! The link between master and replica: when it is given up, and how its packets go.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes, known_name, lines, readable, set_by_name};
-use super::super::stalls::Stall;
 use crate::model::Severity;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, known_name, lines, readable, set_by_name};
+use crate::ops::tune::rules::stalls::Stall;
 
 pub(super) const TIMEOUT: Rule = Rule {
     id: "replication.timeout",
@@ -151,8 +151,8 @@ fn nodelay(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{Severity, Stall};
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn a_link_outlives_pings_and_stalls() {

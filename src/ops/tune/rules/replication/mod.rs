@@ -17,8 +17,8 @@ mod link;
 mod sync;
 mod writes;
 
-use super::super::case::{Case, NodeCase};
-use super::super::rule::Rule;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::rule::Rule;
 
 /// The rules.
 pub const RULES: &[Rule] = &[

@@ -1,12 +1,12 @@
 //! Full copies: what waits for them meanwhile.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::form;
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes, lines, readable};
 use super::{ShardCase, shards};
 use crate::model::Severity;
 use crate::model::words::{bytes, seconds};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::form;
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes, lines, readable};
 
 pub(super) const BUFFER: Rule = Rule {
     id: "replication.buffer",
@@ -175,8 +175,8 @@ fn dual_channel(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     /// Every master writes 5,000,000 bytes a second, and a save takes so long.
     fn writing(save_s: u64) -> Setup {

@@ -1,14 +1,14 @@
 //! How many replicas a write needs, and who may write to a replica.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{
-    Opinion, Rule, known_name, lines, profile_line, readable, set_by_name, sure_profile,
-};
 use super::{ShardCase, shards};
 use crate::health::Profile;
 use crate::model::words::plural;
 use crate::model::{Role, Severity};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{
+    Opinion, Rule, known_name, lines, profile_line, readable, set_by_name, sure_profile,
+};
 
 pub(super) const MIN_REPLICAS: Rule = Rule {
     id: "replication.min-replicas",
@@ -185,9 +185,9 @@ fn read_only(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::health::Profile;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     fn wanting(number: &str) -> Setup {
         Setup::sound()

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, change, changes};
 use super::{is_local, steps};
 use crate::model::{Probe, Severity};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, change, changes};
 
 pub(super) const PASSWORD: Rule = Rule {
     id: "security.password",
@@ -207,8 +207,8 @@ fn is_public(ip: &IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use super::*;
+    use crate::ops::tune::testing::Setup;
 
     fn opened(setup: Setup, is_open: Option<bool>) -> Setup {
         (0..6).fold(setup, |setup, n| {

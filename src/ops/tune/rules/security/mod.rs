@@ -8,10 +8,10 @@ mod doors;
 mod traces;
 mod users;
 
-use super::super::case::{Case, NodeCase};
-use super::super::report::Change;
-use super::super::rule::{Advice, Opinion, Rule};
 use crate::model::Severity;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::Change;
+use crate::ops::tune::rule::{Advice, Opinion, Rule};
 
 /// The rules.
 pub const RULES: &[Rule] = &[

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::super::case::Case;
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes};
-use super::super::clients::up_for;
 use crate::model::Severity;
 use crate::model::words::{count, duration};
+use crate::ops::tune::case::Case;
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
+use crate::ops::tune::rules::clients::up_for;
 
 pub(super) const COMMANDS: Rule = Rule {
     id: "security.unsafe-settings",
@@ -102,8 +102,8 @@ fn acl_log(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::Takes;
-    use super::super::super::super::testing::Setup;
+    use crate::ops::tune::Takes;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn the_server_is_not_for_taking_over() {

@@ -1,11 +1,11 @@
 //! What users may do.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, change, changes};
 use super::steps;
 use crate::model::words::listed;
 use crate::model::{AclUser, Probe, Severity};
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, change, changes};
 
 pub(super) const NOPASS: Rule = Rule {
     id: "security.nopass",
@@ -171,9 +171,9 @@ fn channels(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use super::*;
     use crate::model::NotRead;
+    use crate::ops::tune::testing::Setup;
 
     fn user(name: &str, is_nopass: bool, rules: &str) -> Setup {
         Setup::sound().facts(1, |facts| {

@@ -3,8 +3,8 @@
 mod plain;
 mod protocol;
 
-use super::super::case::NodeCase;
-use super::super::rule::Rule;
+use crate::ops::tune::case::NodeCase;
+use crate::ops::tune::rule::Rule;
 
 /// The rules.
 pub const RULES: &[Rule] = &[

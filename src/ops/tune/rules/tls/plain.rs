@@ -1,11 +1,11 @@
 //! Plain text beside TLS: between the nodes, and at a second port.
 
-use super::super::super::case::{Case, NodeCase};
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Advice, Opinion, Rule, change};
-use super::super::security::is_local;
 use super::speaks_tls;
 use crate::model::Severity;
+use crate::ops::tune::case::{Case, NodeCase};
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Advice, Opinion, Rule, change};
+use crate::ops::tune::rules::security::is_local;
 
 pub(super) const BUS: Rule = Rule {
     id: "tls.between-nodes",
@@ -116,8 +116,8 @@ fn port(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn nodes_speak_as_their_clients_do() {

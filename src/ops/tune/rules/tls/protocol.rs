@@ -1,12 +1,12 @@
 //! Versions of TLS, and handshakes that are cut short.
 
-use super::super::super::case::Case;
-use super::super::super::report::{Kind, Risk};
-use super::super::super::rule::{Opinion, Rule, changes};
-use super::super::clients::connects_per_second;
 use super::speaks_tls;
 use crate::model::Severity;
 use crate::model::words::count;
+use crate::ops::tune::case::Case;
+use crate::ops::tune::report::{Kind, Risk};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
+use crate::ops::tune::rules::clients::connects_per_second;
 
 pub(super) const PROTOCOLS: Rule = Rule {
     id: "tls.protocols",
@@ -99,7 +99,7 @@ fn sessions(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
+    use crate::ops::tune::testing::Setup;
 
     fn proposed(setup: &Setup, rule: &str) -> Option<(String, usize, String)> {
         let advice = setup.rule(rule);

@@ -1,6 +1,0 @@
-//! Rules of this group.
-
-use super::super::rule::Rule;
-
-/// The rules.
-pub const RULES: &[Rule] = &[];
