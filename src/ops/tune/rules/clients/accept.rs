@@ -191,8 +191,8 @@ fn pooling(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     /// Node 1 is connected to so often in a second, and its main thread is so busy.
     fn rush(per_second: u64, percent: u64) -> Setup {

@@ -147,8 +147,8 @@ fn is_theirs(node: &NodeCase) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::ClientsSeen;
+    use crate::ops::tune::testing::Setup;
 
     const REST: &str = "slave 268435456 67108864 60 pubsub 33554432 8388608 60";
 

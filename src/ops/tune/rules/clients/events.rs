@@ -76,7 +76,7 @@ fn listens(node: &NodeCase) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
+    use crate::ops::tune::testing::Setup;
 
     fn setup() -> Setup {
         Setup::sound()

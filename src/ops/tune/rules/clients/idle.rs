@@ -148,8 +148,8 @@ fn keepalive(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{ClientsSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn clients(normal: u64, idle: u64, longest: u64) -> ClientsSeen {
         ClientsSeen {

@@ -117,8 +117,8 @@ fn files(case: &Case, wanted: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn asked(setup: &Setup) -> Option<(String, usize, Severity)> {
         let advice = setup.rule("clients.maxclients");

@@ -130,8 +130,8 @@ fn rehashing(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Stall;
+    use crate::ops::tune::testing::Setup;
 
     fn proposed(setup: &Setup, rule: &str) -> Vec<(usize, String)> {
         let advice = setup.rule(rule);

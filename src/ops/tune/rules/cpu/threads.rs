@@ -255,10 +255,10 @@ fn reads(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::Takes;
-    use super::super::super::super::testing::Setup;
     use super::*;
     use crate::model::HostSeen;
+    use crate::ops::tune::Takes;
+    use crate::ops::tune::testing::Setup;
 
     fn cores(cores: f64) -> HostSeen {
         HostSeen {

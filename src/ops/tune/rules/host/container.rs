@@ -169,8 +169,8 @@ fn oom_order(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn asked(setup: &Setup, rule: &str) -> Option<(String, Severity)> {
         let advice = setup.rule(rule);

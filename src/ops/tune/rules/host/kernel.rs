@@ -180,8 +180,8 @@ fn swappiness(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn on(host: &HostSeen, rule: &str) -> Option<(String, String, Severity)> {
         asked(&Setup::sound().hosts(host), rule)

@@ -161,8 +161,8 @@ fn open_files(node: &NodeCase, host: &HostSeen) -> Look {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::{HostSeen, Severity};
+    use crate::ops::tune::testing::Setup;
 
     fn asked(setup: &Setup, rule: &str) -> Option<(String, String, Severity)> {
         let advice = setup.rule(rule);

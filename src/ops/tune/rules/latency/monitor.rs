@@ -152,8 +152,8 @@ fn wanted_ms(node: &NodeCase, present: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     fn proposed(setup: &Setup, rule: &str) -> Vec<(String, String)> {
         let advice = setup.rule(rule);

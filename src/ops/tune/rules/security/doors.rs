@@ -207,8 +207,8 @@ fn is_public(ip: &IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use super::*;
+    use crate::ops::tune::testing::Setup;
 
     fn opened(setup: Setup, is_open: Option<bool>) -> Setup {
         (0..6).fold(setup, |setup, n| {

@@ -102,8 +102,8 @@ fn acl_log(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::Takes;
-    use super::super::super::super::testing::Setup;
+    use crate::ops::tune::Takes;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn the_server_is_not_for_taking_over() {

@@ -171,9 +171,9 @@ fn channels(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use super::*;
     use crate::model::NotRead;
+    use crate::ops::tune::testing::Setup;
 
     fn user(name: &str, is_nopass: bool, rules: &str) -> Setup {
         Setup::sound().facts(1, |facts| {

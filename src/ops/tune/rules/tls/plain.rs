@@ -116,8 +116,8 @@ fn port(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
     use crate::model::Severity;
+    use crate::ops::tune::testing::Setup;
 
     #[test]
     fn nodes_speak_as_their_clients_do() {

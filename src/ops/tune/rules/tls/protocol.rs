@@ -99,7 +99,7 @@ fn sessions(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::testing::Setup;
+    use crate::ops::tune::testing::Setup;
 
     fn proposed(setup: &Setup, rule: &str) -> Option<(String, usize, String)> {
         let advice = setup.rule(rule);
