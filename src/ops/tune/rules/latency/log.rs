@@ -29,10 +29,10 @@ pub(super) const LENGTH: Rule = Rule {
     parameters: &["slowlog-max-len", "commandlog-slow-execution-max-len"],
     kind: Kind::Setting,
     why: "The log keeps the newest and forgets the rest. When it fills in less than an hour, what happened last night is gone by the time anybody looks.",
-    how: "1024 where it is filled in less than an hour at the pace of what it now holds; 128 where it keeps nothing",
+    how: "1024 where it is filled in less than an hour at the pace of its newest entries (32 of them, or as many as it holds when it is shorter); 128 where it keeps nothing",
     cost: "about half a kilobyte of memory an entry with short arguments (measured on 7.0.15)",
     risk: Risk::Low,
-    source: "CONFIG slowlog-max-len, from Valkey 8.1 on commandlog-slow-execution-max-len; SLOWLOG GET: times of the entries (128 at the most)",
+    source: "CONFIG slowlog-max-len, from Valkey 8.1 on commandlog-slow-execution-max-len; SLOWLOG GET: times of the newest entries",
     judge: length,
 };
 
@@ -63,6 +63,8 @@ const ORDINARY_US: i64 = 1_000;
 const AN_HOUR_S: u64 = 3_600;
 /// What managed services allow at most.
 const LONG: u64 = 1_024;
+/// As many entries as a survey reads at the least.
+const READ: u64 = 32;
 
 const THRESHOLDS: [&str; 2] = [
     "commandlog-execution-slower-than",
@@ -75,14 +77,16 @@ fn name(node: &NodeCase, names: [&'static str; 2]) -> Option<&'static str> {
     names.into_iter().find(|name| node.setting(name).is_some())
 }
 
-/// How long the log takes to fill at the pace of its entries, in seconds; `None` while it is not full
-/// or holds too few to tell.
-fn fills_in_s(node: &NodeCase, length: u64) -> Option<u64> {
-    let times = || node.facts.slow.iter().map(|entry| entry.at_s);
-    let (newest, oldest) = (times().max()?, times().min()?);
+/// How long the log takes to fill at the pace of its newest entries, in seconds; `None` where it holds
+/// too few to tell.
+fn fills_in_s(case: &Case, node: &NodeCase, length: u64) -> Option<u64> {
     let held = node.facts.slow.len() as u64;
-    let is_full = held >= length.min(LENGTH_DEFAULT) && held >= 2;
-    is_full.then(|| (newest - oldest) * length / held)
+    let oldest = (node.facts.slow.iter()).map(|entry| entry.at_s).min()?;
+    // By the node's own clock, as the entries are.
+    let now_ms = case.evidence.survey.taken_at_ms as i64 + node.facts.clock_ahead_ms.unwrap_or(0);
+    let since = ((now_ms / 1_000).max(0) as u64).saturating_sub(oldest);
+    let is_telling = held >= length.min(READ) && held >= 2;
+    is_telling.then(|| since * length / held)
 }
 
 /// Advice under each of the names, on the nodes that know it: one name never stands for another's.
@@ -111,7 +115,7 @@ fn threshold(case: &Case) -> Vec<Opinion> {
     by_name(case, THRESHOLDS, why, |node, name| {
         let present: i64 = node.setting(name)?.parse().ok()?;
         let length = self::name(node, LENGTHS).and_then(|name| node.setting_number(name));
-        let fills = || fills_in_s(node, length?);
+        let fills = || fills_in_s(case, node, length?);
         let told = match present {
             ..0 => "nothing is recorded".to_owned(),
             0 => "every command is recorded".to_owned(),
@@ -134,7 +138,7 @@ fn length(case: &Case) -> Vec<Opinion> {
         if present == 0 {
             return Some((LENGTH_DEFAULT.to_string(), "none is kept".to_owned()));
         }
-        let fills = fills_in_s(node, present).filter(|s| *s < AN_HOUR_S)?;
+        let fills = fills_in_s(case, node, present).filter(|s| *s < AN_HOUR_S)?;
         let told = format!("{} entries in {}", count(present), seconds(fills as f64));
         (present < LONG).then(|| (LONG.to_string(), told))
     });
@@ -166,6 +170,7 @@ fn large(case: &Case) -> Vec<Opinion> {
 
 #[cfg(test)]
 mod tests {
+    use crate::health::testing::NOW_MS;
     use crate::model::{NotRead, Probe, SlowEntry};
     use crate::ops::tune::testing::Setup;
 
@@ -182,12 +187,12 @@ mod tests {
         vec![(name.to_owned(), nodes, value.to_owned())]
     }
 
-    /// Node 1 recorded so many commands, evenly over so many seconds.
+    /// Node 1 recorded so many commands, evenly over the last so many seconds.
     fn slow(setup: Setup, entries: u64, over_s: u64) -> Setup {
         setup.facts(1, |facts| {
             let entry = |id: u64| SlowEntry {
                 id,
-                at_s: 1_000_000 + id * over_s / (entries - 1),
+                at_s: NOW_MS / 1_000 + 1 - over_s + id * over_s / (entries - 1),
                 took_us: 12_000,
                 command: "HGETALL".into(),
             };
@@ -234,12 +239,13 @@ mod tests {
             let setup = Setup::sound().config(name, length);
             proposed(&slow(setup, entries, over_s), rule)
         };
-        assert_eq!(setup("128", 128, 600), to(name, 1, "1024"));
-        assert_eq!(setup("128", 128, 90_000), []);
-        assert_eq!(setup("128", 40, 600), []);
-        // The newest 128 of 1,000 came in 10 minutes, so all in 78.
-        assert_eq!(setup("1000", 128, 600), []);
-        assert_eq!(setup("500", 128, 600), to(name, 1, "1024"));
+        // The newest 32 of 128 came in 10 minutes, so all in 40.
+        assert_eq!(setup("128", 32, 600), to(name, 1, "1024"));
+        assert_eq!(setup("128", 32, 1_000), []);
+        assert_eq!(setup("128", 12, 600), []);
+        assert_eq!(setup("10", 10, 600), to(name, 1, "1024"));
+        assert_eq!(setup("1000", 32, 600), []);
+        assert_eq!(setup("1024", 32, 60), []);
         assert_eq!(setup("0", 2, 600), to(name, 6, "128"));
     }
 
