@@ -4,7 +4,7 @@ use super::super::super::case::{Case, NodeCase};
 use super::super::super::form;
 use super::super::super::report::{Kind, Risk};
 use super::super::super::rule::{Opinion, Rule, changes, lines, readable};
-use super::{ShardCase, shards};
+use super::{PINGS_ONLY, ShardCase, shards};
 use crate::model::Severity;
 use crate::model::words::{bytes, seconds};
 
@@ -102,6 +102,9 @@ fn needed(shard: &ShardCase) -> Result<Needed, String> {
     let rate = master.written_per_second().ok_or(
         "how much it writes is not known: INFO replication was not sampled twice (--sample)",
     )?;
+    if rate < PINGS_ONLY {
+        return Ok(None);
+    }
     let copy = copy_s(master).ok_or(NO_SAVE)?;
     let waiting = rate * copy as f64;
     let is_over = hard > 0 && waiting > hard as f64;
