@@ -89,18 +89,6 @@ impl Opinion {
         })
     }
 
-    /// The same with commands or steps, and a risk of its own.
-    pub fn with_steps(self, risk: Option<Risk>, steps: Vec<String>) -> Opinion {
-        match self {
-            Opinion::Advise(advice) => Opinion::Advise(Advice {
-                risk: risk.or(advice.risk),
-                next: steps,
-                ..advice
-            }),
-            skip => skip,
-        }
-    }
-
     /// It could not be looked at anywhere.
     pub fn skip_all(case: &Case, reason: impl Into<String>) -> Opinion {
         let name = case.evidence.survey.name.clone();

@@ -113,7 +113,13 @@ fn signal(case: &Case) -> Vec<Opinion> {
     const NAME: &str = "shutdown-on-sigterm";
     let (nodes, mut opinions) = readable(case);
     let hands_over = |node: &NodeCase| node.vendor() == Vendor::Valkey && node.version().0 >= 9;
-    let plain = nodes.iter().filter(|node| hands_over(node));
+    let has_heir = |node: &NodeCase| {
+        let master = case.master_of(node).and_then(|master| master.id);
+        master.is_some_and(|master| case.topology.replicas(master).next().is_some())
+    };
+    let plain = nodes
+        .iter()
+        .filter(|node| hands_over(node) && has_heir(node));
     let plain = plain.filter(|node| node.setting(NAME) == Some("default"));
     let changes_to_failover = changes(NAME, plain.map(|node| (*node, "failover".to_owned())));
     let why = "a master that is stopped leaves its shard to a failover by timeout";
@@ -211,6 +217,8 @@ mod tests {
             valkey("9.0.1").rule(rule)[0].changes[0].proposed,
             "failover"
         );
+        // The second shard has nobody to hand over to.
+        assert_eq!(valkey("9.0.1").moved().rule(rule)[0].changes.len(), 5);
         assert_eq!(valkey("8.1.4").rule(rule), []);
         let rash = |profile| {
             let setup = Setup::sound().config("shutdown-on-sigterm", "nosave now");

@@ -125,7 +125,8 @@ fn save(case: &Case) -> Vec<Opinion> {
         Err(skip) => return skip,
     };
     let (forking, mut opinions) = forking(case);
-    let (dear, cheap): (Vec<_>, Vec<_>) = forking.iter().partition(|one| one.cost.is_dear());
+    let is_overspent = |one: &&Forking| one.cost.is_dear() && one.spread() != one.points;
+    let (dear, cheap): (Vec<_>, Vec<_>) = forking.iter().partition(is_overspent);
     let is_waste = |one: &&Forking| profile == Profile::Cache && one.per_hour() >= SELDOM;
     let cheap: Vec<_> = cheap.into_iter().filter(is_waste).collect();
     for (severity, group, why) in [
@@ -248,6 +249,15 @@ mod tests {
         let advice = busy(fork).profile(Profile::Cache).rule("persistence.save");
         assert_eq!(advice[0].severity, Severity::Info);
         assert_eq!(advice[0].changes[0].proposed, "");
+        // Dear forks that are seldom are told by how often they come, not by their price.
+        let dear = busy("latest_fork_usec:150000").profile(Profile::Cache);
+        let severity = |setup: Setup| setup.rule("persistence.save").first().map(|a| a.severity);
+        assert_eq!(severity(dear.clone()), Some(Severity::Warning));
+        assert_eq!(
+            severity(dear.clone().config("save", "900 1")),
+            Some(Severity::Info)
+        );
+        assert_eq!(severity(dear.config("save", "7200 1")), None);
         let none = busy(fork).profile(Profile::Cache).config("save", "");
         assert_eq!(none.rule("persistence.save"), []);
     }

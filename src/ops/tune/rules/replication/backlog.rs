@@ -1,6 +1,6 @@
 //! The backlog: how much of the stream a master keeps for replicas that were away.
 
-use super::shards;
+use super::{PINGS_ONLY, shards};
 use crate::model::Severity;
 use crate::model::words::{bytes, seconds};
 use crate::ops::tune::case::{Case, NodeCase};
@@ -39,8 +39,6 @@ const HEADROOM: f64 = 1.5;
 const LEAST: u64 = 10 << 20;
 /// The most of the memory limit that a backlog may take.
 const MOST: u64 = 10;
-/// Under so many bytes a second the stream carries PINGs only (as in check).
-const PINGS_ONLY: f64 = 64.0;
 /// The server's default for the time to live, in seconds.
 const HOUR_S: u64 = 3_600;
 

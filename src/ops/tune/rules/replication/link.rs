@@ -1,5 +1,6 @@
 //! The link between master and replica: when it is given up, and how its packets go.
 
+use crate::health::rates;
 use crate::model::Severity;
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
@@ -123,11 +124,12 @@ fn nodelay(case: &Case) -> Vec<Opinion> {
         .filter(|node| node.is_on(NAME) == Some(true))
         .collect();
     let waits = |node: &&NodeCase| {
+        // A few are goodcache's own.
         let calls = node.info().field("cmdstat_wait", "calls");
         let calls = calls.and_then(|calls| calls.parse().ok()).unwrap_or(0);
         let min = ["min-replicas-to-write", "min-slaves-to-write"];
         let min = known_name(node, &min).and_then(|name| node.setting_number(name));
-        calls > 0 || min.is_some_and(|min| min > 0)
+        calls >= rates::ENOUGH || min.is_some_and(|min| min > 0)
     };
     let waiting: Vec<_> = slow.iter().copied().filter(waits).collect();
     let (severity, evidence) = match waiting.is_empty() {
@@ -216,7 +218,7 @@ mod tests {
         let slow = Setup::sound().config("repl-disable-tcp-nodelay", "yes");
         assert_eq!(slow.rule(rule)[0].severity, Severity::Info);
         assert_eq!(slow.rule(rule)[0].changes[0].proposed, "no");
-        let waiting = slow.info_of(0, "cmdstat_wait:calls=9,usec=1");
+        let waiting = slow.info_of(0, "cmdstat_wait:calls=900,usec=1");
         assert_eq!(waiting.rule(rule)[0].severity, Severity::Warning);
     }
 

@@ -40,6 +40,9 @@ pub const RULES: &[Rule] = &[
     heirs::MACHINE,
 ];
 
+/// Under so many bytes a second the stream carries PINGs only (as in check).
+const PINGS_ONLY: f64 = 64.0;
+
 /// A master that answered, with the nodes of its shard that did (itself first) and the number of
 /// replicas that anybody knows.
 struct ShardCase<'b, 'a> {

@@ -1,6 +1,6 @@
 //! Full copies: what waits for them meanwhile.
 
-use super::{ShardCase, shards};
+use super::{PINGS_ONLY, ShardCase, shards};
 use crate::model::Severity;
 use crate::model::words::{bytes, seconds};
 use crate::ops::tune::case::{Case, NodeCase};
@@ -102,6 +102,9 @@ fn needed(shard: &ShardCase) -> Result<Needed, String> {
     let rate = master.written_per_second().ok_or(
         "how much it writes is not known: INFO replication was not sampled twice (--sample)",
     )?;
+    if rate < PINGS_ONLY {
+        return Ok(None);
+    }
     let copy = copy_s(master).ok_or(NO_SAVE)?;
     let waiting = rate * copy as f64;
     let is_over = hard > 0 && waiting > hard as f64;
