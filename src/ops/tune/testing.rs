@@ -82,10 +82,10 @@ impl Setup {
     /// Sets INFO fields of node `n`, in both samples.
     pub fn info_of(self, n: usize, text: &str) -> Setup {
         self.facts(n, |facts| {
-            let fields = Info::parse(text).0;
-            facts.info.0.extend(fields.clone());
+            let fields = Info::parse(text);
+            facts.info.take_over(&fields);
             if let Some(later) = &mut facts.later {
-                later.0.extend(fields);
+                later.take_over(&fields);
             }
         })
     }
@@ -99,7 +99,7 @@ impl Setup {
     pub fn later_of(self, n: usize, text: &str) -> Setup {
         self.facts(n, |facts| {
             let later = facts.later.get_or_insert_default();
-            later.0.extend(Info::parse(text).0);
+            later.take_over(&Info::parse(text));
         })
     }
 

@@ -5,6 +5,7 @@
 //! path, or what `GOODCACHE_TEST_SERVER` names, or what the [`Spec`] says.
 
 use std::collections::hash_map::RandomState;
+use std::fs::OpenOptions;
 use std::hash::{BuildHasher, Hasher};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

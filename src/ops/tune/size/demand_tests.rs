@@ -135,7 +135,7 @@ fn what_never_forks_copies_nothing() {
             .into_iter()
             .flatten()
         {
-            info.0.insert("rdb_last_cow_size".into(), "0".into());
+            info.set("rdb_last_cow_size", "0");
         }
     }));
     assert!((unmeasured.copy_on_write - USUAL_COPY_ON_WRITE).abs() < 1e-9);

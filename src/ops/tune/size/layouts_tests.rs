@@ -1,8 +1,8 @@
 use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
-use crate::ops::tune::catalogue::Catalogue;
-use crate::ops::tune::growth::Growth;
+use crate::ops::tune::size::catalogue::Catalogue;
+use crate::ops::tune::size::growth::Growth;
 
 const GIB: u64 = 1 << 30;
 

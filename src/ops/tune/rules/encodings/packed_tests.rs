@@ -1,7 +1,7 @@
 //! Which thresholds are proposed for which sizes, and where none.
 
 use crate::model::{EncodingSeen, KeysSeen, Severity, Spread, TypeSeen};
-use crate::ops::testing::Setup;
+use crate::ops::tune::testing::Setup;
 
 /// So many keys of that type and encoding, of so many elements and bytes, in a sample of 1,000 of
 /// 100,000 keys.

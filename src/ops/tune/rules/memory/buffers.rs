@@ -297,7 +297,7 @@ mod tests {
                 .into_iter()
                 .flatten()
             {
-                info.0.remove("client_query_buffer_limit_disconnections");
+                info.forget("client_query_buffer_limit_disconnections");
             }
         });
         assert_eq!(old.skipped("memory.query_buffer").len(), 1);

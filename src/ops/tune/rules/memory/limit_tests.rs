@@ -2,8 +2,8 @@
 
 use crate::health::Profile;
 use crate::model::{HostSeen, Severity};
-use crate::ops::testing::Setup;
 use crate::ops::tune::Risk;
+use crate::ops::tune::testing::Setup;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;

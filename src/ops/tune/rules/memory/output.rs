@@ -186,8 +186,7 @@ mod tests {
             facts.later = None;
             facts
                 .info
-                .0
-                .remove("client_output_buffer_limit_disconnections");
+                .forget("client_output_buffer_limit_disconnections");
         });
         assert_eq!(old.skipped("memory.output_buffers").len(), 1);
         assert_eq!(Setup::sound().skipped("memory.output_buffers").len(), 6);

@@ -2,8 +2,8 @@
 
 use crate::health::Profile;
 use crate::model::{Family, KeysSeen, Severity};
-use crate::ops::testing::Setup;
 use crate::ops::tune::Risk;
+use crate::ops::tune::testing::Setup;
 
 fn told(setup: &Setup) -> Vec<(Severity, usize, String)> {
     let each = setup.rule("memory.policy");
