@@ -155,7 +155,9 @@ impl Setup {
 
     /// Where that rule could not look.
     pub fn skipped(&self, id: &str) -> Vec<Skipped> {
-        self.asked(id).skipped
+        let mut skipped = self.asked(id).skipped;
+        skipped.retain(|one| one.code == id);
+        skipped
     }
 
     /// Changes where node `n` stands.
