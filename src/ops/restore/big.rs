@@ -239,8 +239,8 @@ fn beside(large: &Large<'_>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::large::Source;
     use super::*;
+    use crate::ops::restore::large::Source;
     use crate::rdb::Dialect;
 
     #[test]

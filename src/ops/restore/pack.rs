@@ -294,8 +294,8 @@ impl Packing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::large::Source;
     use super::*;
+    use crate::ops::restore::large::Source;
     use crate::rdb::{Dialect, Vendor};
 
     #[tokio::test]
