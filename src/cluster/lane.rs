@@ -106,6 +106,22 @@ impl Batch {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
+    /// Begins a word of so many bytes, which follow by [`Batch::more`] up to [`Batch::end_word`]: one that
+    /// nobody holds whole.
+    pub fn begin_word(&mut self, bytes: usize) {
+        self.number(b'$', bytes);
+    }
+
+    /// The next bytes of that word.
+    pub fn more(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The end of that word.
+    pub fn end_word(&mut self) {
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
     /// The end of a command.
     pub fn end(&mut self) {
         self.ends.push(self.bytes.len());

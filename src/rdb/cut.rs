@@ -21,6 +21,17 @@ pub(super) enum Text<'a> {
     Lzf { packed: &'a [u8], plain: u64 },
 }
 
+/// What stands in front of a string.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TextHead {
+    /// So many bytes follow.
+    Plain(u64),
+    /// It is that number; nothing follows.
+    Int(i32),
+    /// So many compressed bytes follow.
+    Lzf { packed: u64, plain: u64 },
+}
+
 /// A length, or the special form of a string that stands in its place.
 enum Length {
     Is(u64),
@@ -106,20 +117,62 @@ impl<'a> Cut<'a> {
 
     #[inline]
     fn raw_string(&mut self) -> Result<Text<'a>, Fault> {
+        Ok(match self.raw_head()? {
+            TextHead::Plain(length) => Text::Plain(self.take(length)?),
+            TextHead::Int(number) => Text::Int(number),
+            TextHead::Lzf { packed, plain } => Text::Lzf {
+                packed: self.take(packed)?,
+                plain,
+            },
+        })
+    }
+
+    /// What stands in front of a string whose bytes may still be coming.
+    pub(super) fn text_head(&mut self) -> Result<TextHead, Fault> {
+        let from = self.at;
+        let found = self.raw_head();
+        if found.is_err() {
+            self.at = from;
+        }
+        found
+    }
+
+    #[inline]
+    fn raw_head(&mut self) -> Result<TextHead, Fault> {
         Ok(match self.raw_length()? {
-            Length::Is(length) => Text::Plain(self.take(length)?),
-            Length::Special(0) => Text::Int(i32::from(i8::from_le_bytes(self.array()?))),
-            Length::Special(1) => Text::Int(i32::from(i16::from_le_bytes(self.array()?))),
-            Length::Special(2) => Text::Int(i32::from_le_bytes(self.array()?)),
-            Length::Special(3) => {
-                let (packed, plain) = (self.length()?, self.length()?);
-                Text::Lzf {
-                    packed: self.take(packed)?,
-                    plain,
-                }
-            }
+            Length::Is(length) => TextHead::Plain(length),
+            Length::Special(0) => TextHead::Int(i32::from(i8::from_le_bytes(self.array()?))),
+            Length::Special(1) => TextHead::Int(i32::from(i16::from_le_bytes(self.array()?))),
+            Length::Special(2) => TextHead::Int(i32::from_le_bytes(self.array()?)),
+            Length::Special(3) => TextHead::Lzf {
+                packed: self.length()?,
+                plain: self.length()?,
+            },
             Length::Special(_) => return Err(Fault::Malformed("string")),
         })
+    }
+
+    /// Does one thing whole, or leaves the place where it was.
+    #[inline]
+    pub(super) fn whole<T>(
+        &mut self,
+        read: impl FnOnce(&mut Cut<'a>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let from = self.at;
+        let done = read(self);
+        if done.is_err() {
+            self.at = from;
+        }
+        done
+    }
+
+    /// Passes over what is there of so many bytes; how many are still to come.
+    #[inline]
+    pub(super) fn pass(&mut self, count: u64) -> u64 {
+        let left = self.bytes.len().saturating_sub(self.at);
+        let here = usize::try_from(count).unwrap_or(left).min(left);
+        self.at += here;
+        count - here as u64
     }
 }
 

@@ -5,15 +5,19 @@
 //! any order, so shards are summed apart and a changed key can be taken out and put back. What is in a
 //! key is summed by elements, so it does not matter how a server encodes it: members, fields and
 //! scores in no order, list items and streams in theirs. A stream counts by its entries, last id,
-//! groups, what is pending and who owns it.
+//! groups, what is pending and who owns it. So a value that comes in parts is summed as it comes.
 //!
 //! The hash is XXH3 with 128 bits, over each element with its kind and lengths in front. It is an order
 //! faster than SHA-256 in short pieces, has been unchanged since 2020, and twins are as good as
 //! impossible by accident (2^-64 over four billion keys). It does not withstand someone who builds twins
 //! on purpose; the seals over a backup's files do.
 
+mod long;
+
 use xxhash_rust::xxh3::xxh3_128;
 
+pub use self::long::Folded;
+use self::long::Long;
 use super::Family;
 use super::decode::{Decoder, Element, StreamId};
 use super::error::RdbError;
@@ -27,6 +31,10 @@ const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 /// Stands before the hash of a key in any database but the first; no family has this tag. In the first
 /// nothing stands there, as before other databases were told apart.
 const OTHER_DB: u8 = 0xff;
+
+/// Tags of what is hashed as it comes; the others stand where they are used.
+const TEXT: u8 = 0;
+const OPAQUE: u8 = 13;
 
 /// What one slot holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -46,6 +54,15 @@ pub struct SlotDigests(Box<[SlotDigest]>);
 pub struct Digester {
     decoder: Decoder,
     frame: Vec<u8>,
+    /// The value that comes in parts.
+    long: Option<Long>,
+}
+
+/// The sum of a value's elements so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    sum: u128,
+    count: u64,
 }
 
 impl Default for SlotDigests {
@@ -65,12 +82,16 @@ impl SlotDigests {
     /// # Errors
     /// When its value cannot be decoded; nothing was added then.
     pub fn add(&mut self, digester: &mut Digester, entry: &Entry<'_>) -> Result<(), RdbError> {
-        let hash = digester.hash(entry)?;
-        if let Some(slot) = self.0.get_mut(usize::from(entry.slot())) {
+        self.add_hash(entry.slot(), digester.hash(entry)?);
+        Ok(())
+    }
+
+    /// Adds a key of that slot whose hash is known; ignored beyond 16,383.
+    pub fn add_hash(&mut self, slot: u16, hash: u128) {
+        if let Some(slot) = self.0.get_mut(usize::from(slot)) {
             slot.sum = slot.sum.wrapping_add(hash);
             slot.keys += 1;
         }
-        Ok(())
     }
 
     /// Takes out a key that was added.
@@ -155,40 +176,54 @@ impl Digester {
     /// # Errors
     /// When its value cannot be decoded.
     pub fn hash(&mut self, entry: &Entry<'_>) -> Result<u128, RdbError> {
-        let (mut sum, mut count, mut frame) = (0_u128, 0_u64, std::mem::take(&mut self.frame));
+        let (mut sum, mut frame) = (Sum::default(), std::mem::take(&mut self.frame));
         let decoded = self
             .decoder
             .decode(entry.dialect, entry.kind, entry.value, &mut |element| {
-                let is_ordered = put(element, &mut frame);
-                let hash = xxh3_128(&frame);
-                if is_ordered {
-                    sum = sum.wrapping_mul(STEP);
-                }
-                sum = sum.wrapping_add(hash);
-                count += 1;
+                sum.add(element, &mut frame);
             });
-        let hash = decoded.map(|family| {
-            frame.clear();
-            if entry.db != 0 {
-                frame.push(OTHER_DB);
-                frame.extend_from_slice(&entry.db.to_le_bytes());
-            }
-            frame.push(family_tag(family));
-            match entry.expires_ms {
-                Some(ms) => {
-                    frame.push(1);
-                    frame.extend_from_slice(&ms.to_le_bytes());
-                }
-                None => frame.push(0),
-            }
-            frame.extend_from_slice(&count.to_le_bytes());
-            frame.extend_from_slice(&sum.to_le_bytes());
-            put_text(entry.meta, &mut frame);
-            frame.extend_from_slice(entry.key);
-            xxh3_128(&frame)
-        });
+        let hash = decoded.map(|family| sum.of_key(entry, family, &mut frame));
         self.frame = frame;
         hash
+    }
+}
+
+impl Sum {
+    #[inline]
+    fn add(&mut self, element: Element<'_>, frame: &mut Vec<u8>) {
+        let is_ordered = put(element, frame);
+        self.add_hash(xxh3_128(frame), is_ordered);
+    }
+
+    #[inline]
+    fn add_hash(&mut self, hash: u128, is_ordered: bool) {
+        if is_ordered {
+            self.sum = self.sum.wrapping_mul(STEP);
+        }
+        self.sum = self.sum.wrapping_add(hash);
+        self.count += 1;
+    }
+
+    /// The hash of a key whose elements these are.
+    fn of_key(self, entry: &Entry<'_>, family: Family, frame: &mut Vec<u8>) -> u128 {
+        frame.clear();
+        if entry.db != 0 {
+            frame.push(OTHER_DB);
+            frame.extend_from_slice(&entry.db.to_le_bytes());
+        }
+        frame.push(family_tag(family));
+        match entry.expires_ms {
+            Some(ms) => {
+                frame.push(1);
+                frame.extend_from_slice(&ms.to_le_bytes());
+            }
+            None => frame.push(0),
+        }
+        frame.extend_from_slice(&self.count.to_le_bytes());
+        frame.extend_from_slice(&self.sum.to_le_bytes());
+        put_text(entry.meta, frame);
+        frame.extend_from_slice(entry.key);
+        xxh3_128(frame)
     }
 }
 
@@ -211,7 +246,7 @@ fn family_tag(family: Family) -> u8 {
 fn put(element: Element<'_>, frame: &mut Vec<u8>) -> bool {
     frame.clear();
     match element {
-        Element::Text(text) => put_last(0, text, frame),
+        Element::Text(text) => put_last(TEXT, text, frame),
         Element::Item(text) => {
             put_last(1, text, frame);
             return true;
@@ -233,7 +268,7 @@ fn put(element: Element<'_>, frame: &mut Vec<u8>) -> bool {
             put_text(field, frame);
             frame.extend_from_slice(value);
         }
-        Element::Opaque(bytes) => put_last(13, bytes, frame),
+        Element::Opaque(bytes) => put_last(OPAQUE, bytes, frame),
         other => {
             put_stream(other, frame);
             return true;

@@ -57,6 +57,8 @@ pub enum Item<'a> {
     ModuleAux(&'a [u8]),
     /// A key and its value.
     Entry(Entry<'a>),
+    /// A part of a long value: only from a reader made by [`super::Reader::in_parts`].
+    Part(Part<'a>),
     /// The end.
     End {
         /// The checksum, which was verified; `None` when the writer had checksums off.
@@ -98,6 +100,26 @@ pub struct Entry<'a> {
     pub idle_s: Option<u64>,
     /// Where it is in the stream, from its first opcode to the end of its value.
     pub range: Range<u64>,
+}
+
+/// A part of a value that is too long to be held whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// The entry as ever, but that its value is this part's bytes and that it ends, so far, with them.
+    pub entry: Entry<'a>,
+    /// Which part.
+    pub place: Place,
+}
+
+/// Which part of a value: there are always a first and a last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// It begins.
+    First,
+    /// It goes on.
+    Middle,
+    /// It ends.
+    Last,
 }
 
 impl Entry<'_> {

@@ -76,6 +76,8 @@ const STRINGS: &[Op] = &[Strs(1)];
 const PAIRS: &[Op] = &[Strs(2)];
 
 const NODES: Op = Strs(2);
+/// What a stream begins with, whatever its type.
+pub(super) const STREAM_NODES: &[Op] = &[NODES];
 const GROUP_PENDING: Op = Each(&[Raw(24), Nums(1)]);
 const OWNED: Op = Raws(16);
 const GROUP_V1: &[Op] = &[Str, Nums(2), GROUP_PENDING, Each(&[Str, Raw(8), OWNED])];

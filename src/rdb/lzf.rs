@@ -11,6 +11,72 @@ const MOST_PER_BYTE: u64 = 88;
 
 const BAD: Fault = Fault::Malformed("compressed string");
 
+/// How far back a copy reaches at the most.
+const REACH: usize = 1 << 13;
+/// How much is unpacked at once.
+const STEP: usize = 64 << 10;
+
+/// A compressed string that is unpacked as it comes: only what copies may reach back to is kept.
+#[derive(Debug)]
+pub(super) struct Unpacking {
+    out: Vec<u8>,
+    /// Bytes of the string that are still due.
+    due: u64,
+}
+
+impl Unpacking {
+    /// Of a string of so many bytes out of so many.
+    pub(super) fn new(packed: u64, plain: u64) -> Result<Unpacking, Fault> {
+        if plain > packed.saturating_mul(MOST_PER_BYTE) {
+            return Err(BAD);
+        }
+        Ok(Unpacking {
+            out: Vec::new(),
+            due: plain,
+        })
+    }
+
+    /// Unpacks what is whole of what comes next, some ten KiB at the most: how many bytes that took, and
+    /// what they stand for. Both are nothing when more must come first.
+    pub(super) fn step(&mut self, packed: &[u8]) -> Result<(usize, &[u8]), Fault> {
+        let old = self.out.len().saturating_sub(REACH);
+        self.out.drain(..old);
+        let from = self.out.len();
+        let mut rest = packed;
+        while self.out.len() - from < STEP
+            && let Some((&control, after)) = rest.split_first()
+        {
+            if rest.len() < instruction(control) {
+                break;
+            }
+            rest = if control < 32 {
+                let (literal, after) = after.split_at(usize::from(control) + 1);
+                self.out.extend_from_slice(literal);
+                after
+            } else {
+                copy(control, after, &mut self.out)?
+            };
+        }
+        let shown = &self.out[from..];
+        self.due = self.due.checked_sub(shown.len() as u64).ok_or(BAD)?;
+        Ok((packed.len() - rest.len(), shown))
+    }
+
+    /// Call it when all came.
+    pub(super) fn finish(&self) -> Result<(), Fault> {
+        if self.due == 0 { Ok(()) } else { Err(BAD) }
+    }
+}
+
+/// How many bytes an instruction takes, this one included.
+fn instruction(control: u8) -> usize {
+    match control {
+        0..32 => usize::from(control) + 2,
+        224.. => 3,
+        _ => 2,
+    }
+}
+
 /// Puts what `packed` stands for, `plain` bytes, into `out` in place of what was there.
 pub(super) fn unpack(packed: &[u8], plain: u64, out: &mut Vec<u8>) -> Result<(), Fault> {
     out.clear();
@@ -89,6 +155,43 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn in_pieces_it_comes_to_the_same(
+            runs in prop::collection::vec((any::<u8>(), 0..40_u8, any::<bool>()), 1..400),
+            piece in 1..50_usize,
+        ) {
+            // Literals, and copies from as far back as there is something.
+            let (mut packed, mut plain) = (Vec::new(), 0_usize);
+            for (byte, length, is_copy) in runs {
+                if is_copy && plain > 0 {
+                    let distance = (usize::from(byte) * 37) % plain.min(REACH);
+                    packed.extend([0xe0 | (distance >> 8) as u8, length, distance as u8]);
+                    plain += usize::from(length) + 9;
+                } else {
+                    packed.push(length % 32);
+                    packed.extend(vec![byte; usize::from(length % 32) + 1]);
+                    plain += usize::from(length % 32) + 1;
+                }
+            }
+            let mut whole = Vec::new();
+            unpack(&packed, plain as u64, &mut whole).unwrap();
+            let mut unpacking = Unpacking::new(packed.len() as u64, plain as u64).unwrap();
+            let (mut held, mut found) = (Vec::new(), Vec::new());
+            for came in packed.chunks(piece) {
+                held.extend_from_slice(came);
+                let (taken, shown) = unpacking.step(&held).unwrap();
+                found.extend_from_slice(shown);
+                held.drain(..taken);
+            }
+            while !held.is_empty() {
+                let (taken, shown) = unpacking.step(&held).unwrap();
+                found.extend_from_slice(shown);
+                held.drain(..taken);
+            }
+            prop_assert_eq!(unpacking.finish(), Ok(()));
+            prop_assert!(found == whole);
+        }
+
         #[test]
         fn no_bytes_make_it_panic(packed: Vec<u8>, plain in 0..5000_u64) {
             let mut out = Vec::new();

@@ -46,6 +46,46 @@ pub fn append_payload(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), RdbErr
     Ok(())
 }
 
+/// A payload that is put together piece by piece: what was given away is not held.
+pub struct Footer {
+    version: u16,
+    crc: crc::Crc64,
+}
+
+impl Footer {
+    /// How many bytes stand behind the value.
+    pub const BYTES: usize = FOOTER_BYTES;
+
+    /// Appends what stands in front of the value.
+    ///
+    /// # Errors
+    /// When its type is not known.
+    pub fn begin(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<Footer, RdbError> {
+        let version = payload_version(entry)?;
+        let mut crc = crc::crc64_digest();
+        for front in [entry.meta, &[entry.kind]] {
+            crc.update(front);
+            out.extend_from_slice(front);
+        }
+        Ok(Footer { version, crc })
+    }
+
+    /// Takes the next bytes of the value.
+    pub fn pass(&mut self, value: &[u8]) {
+        self.crc.update(value);
+    }
+
+    /// What stands behind the value.
+    pub fn bytes(mut self) -> [u8; FOOTER_BYTES] {
+        let mut bytes = [0; FOOTER_BYTES];
+        let (version, crc) = bytes.split_at_mut(2);
+        version.copy_from_slice(&self.version.to_le_bytes());
+        self.crc.update(version);
+        crc.copy_from_slice(&self.crc.finalize().to_le_bytes());
+        bytes
+    }
+}
+
 /// What FUNCTION RESTORE takes: the sources of any number of libraries.
 pub fn function_payload<'a>(sources: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -176,6 +216,12 @@ mod tests {
         let mut out = Vec::new();
         append_payload(&meta, &mut out).unwrap();
         assert_eq!(Payload::parse(&out).unwrap().meta, meta.meta);
+        let mut pieces = Vec::new();
+        let mut footer = Footer::begin(&meta, &mut pieces).unwrap();
+        footer.pass(meta.value);
+        pieces.extend_from_slice(meta.value);
+        pieces.extend(footer.bytes());
+        assert_eq!(pieces, out);
     }
 
     #[test]

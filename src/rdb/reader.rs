@@ -3,7 +3,8 @@
 //! Push what arrived, then step until more is needed. What a step gives is borrowed from the reader, so
 //! walking allocates nothing per key; the only buffer holds the piece pushed and the record under way,
 //! never more than twice what has arrived of it, however long a record says it is. A value that needs
-//! many pieces is walked once (see `value`). The checksum is computed as the walk goes.
+//! many pieces is walked once (see `value`), and a reader made by [`Reader::in_parts`] holds none of them:
+//! a value that is longer than a window is given in parts. The checksum is computed as the walk goes.
 //!
 //! ```no_run
 //! # use goodcache::rdb::{Item, RdbError, Reader, Step};
@@ -21,6 +22,8 @@
 //! # }
 //! ```
 
+mod given;
+
 use std::ops::Range;
 
 use super::crc::{Crc64, crc64_digest};
@@ -28,7 +31,7 @@ use super::cut::Cut;
 use super::dialect::{Dialect, MAGIC_BYTES, Vendor};
 use super::error::{Fault, RdbError};
 use super::item::{
-    AUX, EOF, EXPIRE_MS, EXPIRE_S, Entry, FREQ, FUNCTION, FUNCTION_PRE_GA, IDLE, Item, KEY_META,
+    AUX, EOF, EXPIRE_MS, EXPIRE_S, FREQ, FUNCTION, FUNCTION_PRE_GA, IDLE, Item, KEY_META,
     MODULE_AUX, RESIZE_DB, SELECT_DB, SLOT_IMPORT, SLOT_INFO, SlotInfo, TEMPLATE_OR_UPDATE,
     skip_key_meta,
 };
@@ -38,6 +41,9 @@ use super::value::{Walk, skip_fields};
 
 /// A buffer larger than this is given back once it is mostly empty.
 const KEPT_BYTES: usize = 1 << 20;
+
+/// From this length on, in bytes, a value is read in parts where nobody needs it whole: 1 MiB.
+pub const LONG: usize = 1 << 20;
 
 /// What a step comes to.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,6 +74,17 @@ pub struct Reader {
     summed: u64,
     scratch: [Vec<u8>; 2],
     failed: Option<RdbError>,
+    /// From this length on a value is given in parts.
+    window: Option<u64>,
+    long: Option<Long>,
+}
+
+/// A value that is given in parts: what stood in front of it is in the buffer no more.
+struct Long {
+    key: Vec<u8>,
+    meta: Vec<u8>,
+    /// Up to where in the stream it was given.
+    given: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +148,17 @@ impl Reader {
             summed: 0,
             scratch: [Vec::new(), Vec::new()],
             failed: None,
+            window: None,
+            long: None,
+        }
+    }
+
+    /// At the beginning of a stream of which no value is held whole that has at least so many bytes, 1 at
+    /// the least: such a one comes as [`Item::Part`] again and again, each as long as what was pushed.
+    pub fn in_parts(window: usize) -> Reader {
+        Reader {
+            window: Some(window.max(1) as u64),
+            ..Reader::new()
         }
     }
 
@@ -158,7 +186,10 @@ impl Reader {
         match self.advance() {
             Ok(Found::Nothing) => Ok(Step::Done),
             Ok(found) => self.item(found),
-            Err(Fault::Truncated) => Ok(Step::NeedMore),
+            Err(Fault::Truncated) => Ok(match self.due_part()? {
+                Some(place) => Step::Item(self.part(place)),
+                None => Step::NeedMore,
+            }),
             Err(fault) => {
                 let error = fault.at(self.at);
                 self.failed = Some(error);
@@ -177,6 +208,11 @@ impl Reader {
             (None, Stage::Done) => Ok(()),
             _ => Err(Fault::Truncated.at(self.base + self.buf.len() as u64)),
         }
+    }
+
+    /// Whether what was pushed ended with a record: nothing is under way.
+    pub fn is_between(&self) -> bool {
+        !self.head.is_begun && self.rest().is_empty()
     }
 
     /// How many bytes of the stream were walked over; all that comes before is whole records, but for
@@ -209,7 +245,12 @@ impl Reader {
     /// Drops what was given already, when that is at least half, so that each byte moves once at most.
     fn forget(&mut self) {
         let is_under_way = self.head.is_begun || matches!(self.stage, Stage::Trailer);
-        let given = self.index(if is_under_way { self.start } else { self.at });
+        let given = match &self.long {
+            Some(long) => long.given,
+            None if is_under_way => self.start,
+            None => self.at,
+        };
+        let given = self.index(given);
         if given > 0 && given >= self.buf.len() / 2 {
             self.buf.drain(..given);
             self.base += given as u64;
@@ -240,6 +281,7 @@ impl Reader {
     fn record(&mut self) -> Result<Found, Fault> {
         if !self.head.is_begun {
             self.start = self.at;
+            self.long = None;
         }
         loop {
             let mut cut = Cut::new(&self.buf, (self.at - self.base) as usize);
@@ -404,40 +446,6 @@ impl Reader {
         self.stage = Stage::Done;
         Ok(Found::End(stored))
     }
-
-    /// What was found, borrowed from the buffer.
-    #[inline]
-    fn item(&mut self, found: Found) -> Result<Step<'_>, RdbError> {
-        let (at, body) = (self.at, self.index(self.start) + 1);
-        let bytes = &self.buf[..self.index(at)];
-        let [one, two] = &mut self.scratch;
-        let mut cut = Cut::new(bytes, body);
-        let item = match found {
-            Found::Header => Ok(Item::Header(self.dialect)),
-            Found::Aux => aux(&mut cut, one, two),
-            Found::SelectDb => Ok(Item::SelectDb(self.db)),
-            Found::Resize { keys, expires } => Ok(Item::Resize { keys, expires }),
-            Found::Slot(info) => Ok(Item::Slot(info)),
-            Found::SlotImport => Ok(Item::SlotImport(&bytes[body..])),
-            Found::Function => cut
-                .string()
-                .and_then(|text| text.bytes(one))
-                .map(Item::Function),
-            Found::ModuleAux => Ok(Item::ModuleAux(&bytes[body..])),
-            Found::Entry => {
-                let head = std::mem::take(&mut self.head);
-                let place = (self.dialect, self.db, self.base, self.start..at);
-                entry(bytes, head, place, one).map(Item::Entry)
-            }
-            Found::End(crc) => Ok(Item::End { crc }),
-            Found::Nothing => return Ok(Step::Done),
-        };
-        item.map(Step::Item).map_err(|fault| {
-            let error = fault.at(at);
-            self.failed = Some(error);
-            error
-        })
-    }
 }
 
 fn slot(number: u64) -> Result<u16, Fault> {
@@ -445,44 +453,4 @@ fn slot(number: u64) -> Result<u16, Fault> {
         .ok()
         .filter(|&slot| slot < 16_384)
         .ok_or(Fault::Malformed("slot"))
-}
-
-fn aux<'a>(
-    cut: &mut Cut<'a>,
-    one: &'a mut Vec<u8>,
-    two: &'a mut Vec<u8>,
-) -> Result<Item<'a>, Fault> {
-    Ok(Item::Aux {
-        key: cut.string()?.bytes(one)?,
-        value: cut.string()?.bytes(two)?,
-    })
-}
-
-#[inline]
-fn entry<'a>(
-    bytes: &'a [u8],
-    head: Head,
-    (dialect, db, base, range): (Dialect, u64, u64, Range<u64>),
-    scratch: &'a mut Vec<u8>,
-) -> Result<Entry<'a>, Fault> {
-    let index = |at: u64| (at - base) as usize;
-    let meta = if head.meta.is_empty() {
-        &[]
-    } else {
-        &bytes[index(head.meta.start)..index(head.meta.end)]
-    };
-    Ok(Entry {
-        dialect,
-        db,
-        key: Cut::new(bytes, index(head.key_at))
-            .string()?
-            .bytes(scratch)?,
-        kind: head.kind,
-        value: &bytes[index(head.value_at)..],
-        meta,
-        expires_ms: head.expires_ms,
-        freq: head.freq,
-        idle_s: head.idle_s,
-        range,
-    })
 }

@@ -1,5 +1,7 @@
 //! Reader and writer against each other: what one writes the other reads, in pieces of any size.
 
+mod parts;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -140,7 +142,7 @@ fn entry(key: &Key, db: u64) -> Entry<'_> {
 
 fn owned(item: &Item<'_>) -> Option<Record> {
     Some(match item {
-        Item::Header(_) | Item::End { .. } | Item::SlotImport(_) => return None,
+        Item::Header(_) | Item::End { .. } | Item::SlotImport(_) | Item::Part(_) => return None,
         Item::Aux { key, value } => Record::Aux(key.to_vec(), value.to_vec()),
         Item::SelectDb(db) => Record::SelectDb(*db),
         Item::Resize { keys, expires } => Record::Resize(*keys, *expires),

@@ -1,12 +1,13 @@
 //! Where a value ends, found without decoding it.
 //!
 //! Each type's layout is a few [`Op`]s (see `kind`); a [`Walk`] follows them over whatever bytes there
-//! are. When they end in the middle it stays at the last whole piece and goes on from there: a list of
-//! a million elements that arrives in a thousand pieces is walked once. It allocates nothing, and no
-//! count in the file is believed: it only says how many pieces are still to be passed over.
+//! are. When they end in the middle it stays where they end, at most a few bytes before, and goes on from
+//! there, inside a string too: a value that arrives in a thousand pieces is walked once, and none of them
+//! need be kept. It allocates nothing, and no count in the file is believed: it only says how much is still
+//! to be passed over.
 
 use super::Dialect;
-use super::cut::Cut;
+use super::cut::{Cut, TextHead};
 use super::error::{Fault, RdbError};
 use super::kind::{PRODUCERS, kind};
 
@@ -53,6 +54,8 @@ pub(super) struct Walk {
     depth: usize,
     /// Strings, cells or fields of the piece under way that are still to come.
     left: Left,
+    /// Bytes of the string or block under way that are still to come.
+    skip: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -75,11 +78,12 @@ impl Walk {
             frames,
             depth: 1,
             left: Left::Nothing,
+            skip: 0,
         }
     }
 
-    /// Goes on to the end of the value. On [`Fault::Truncated`] the cut stands behind the last whole
-    /// piece; call again when there is more.
+    /// Goes on to the end of the value. On [`Fault::Truncated`] the cut stands where it is to go on;
+    /// call again when there is more.
     #[inline]
     pub(super) fn go(&mut self, cut: &mut Cut<'_>) -> Result<(), Fault> {
         self.finish_piece(cut)?;
@@ -116,9 +120,7 @@ impl Walk {
     #[inline]
     fn step(&mut self, op: Op, cut: &mut Cut<'_>) -> Result<(), Fault> {
         match op {
-            Op::Str => {
-                cut.string()?;
-            }
+            Op::Str => self.skip = string(cut)?,
             Op::Nums(count) => {
                 for _ in 0..count {
                     cut.length()?;
@@ -128,8 +130,7 @@ impl Walk {
                 cut.take(u64::from(count))?;
             }
             Op::Raws(size) => {
-                let count = cut.length()?;
-                cut.take(times(count, size)?)?;
+                self.skip = times(cut.length()?, size)?;
             }
             Op::Strs(group) => self.left = Left::Strings(times(cut.length()?, group)?),
             Op::Cells => self.left = Left::Cells(cells(cut)?),
@@ -157,45 +158,67 @@ impl Walk {
         Ok(())
     }
 
-    /// The many small things of one step, each a place to stop at.
+    /// The bytes and the many small things of one step, each a place to stop at.
     #[inline]
     fn finish_piece(&mut self, cut: &mut Cut<'_>) -> Result<(), Fault> {
-        match &mut self.left {
+        let Walk { left, skip, .. } = self;
+        pass(cut, skip)?;
+        match left {
             Left::Nothing => return Ok(()),
             Left::Strings(count) => {
                 while *count > 0 {
-                    cut.string()?;
+                    *skip = string(cut)?;
                     *count -= 1;
+                    pass(cut, skip)?;
                 }
             }
             Left::Cells(count) => {
                 while *count > 0 {
-                    whole(cut, cell)?;
+                    *skip = cut.whole(cell)?;
                     *count -= 1;
+                    pass(cut, skip)?;
                 }
             }
-            Left::Fields => while whole(cut, field)? {},
+            Left::Fields => {
+                while let Some(more) = cut.whole(field)? {
+                    *skip = more;
+                    pass(cut, skip)?;
+                }
+            }
         }
         self.left = Left::Nothing;
         Ok(())
     }
 }
 
-fn times(count: u64, size: u8) -> Result<u64, Fault> {
-    count.checked_mul(u64::from(size)).ok_or(Fault::Length)
+/// Passes over what is due of a string or a block.
+#[inline]
+fn pass(cut: &mut Cut<'_>, skip: &mut u64) -> Result<(), Fault> {
+    if *skip > 0 {
+        *skip = cut.pass(*skip);
+        if *skip > 0 {
+            return Err(Fault::Truncated);
+        }
+    }
+    Ok(())
 }
 
-/// Does one thing whole, or leaves the cut where it was.
-fn whole<'a, T>(
-    cut: &mut Cut<'a>,
-    read: impl Fn(&mut Cut<'a>) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    let from = cut.at;
-    let done = read(cut);
-    if done.is_err() {
-        cut.at = from;
+/// Passes over a string, or over what stands in front of it: then so many bytes are still to be passed.
+#[inline]
+fn string(cut: &mut Cut<'_>) -> Result<u64, Fault> {
+    match cut.string() {
+        Ok(_) => Ok(0),
+        Err(Fault::Truncated) => Ok(match cut.text_head()? {
+            TextHead::Plain(length) => length,
+            TextHead::Int(_) => 0,
+            TextHead::Lzf { packed, .. } => packed,
+        }),
+        Err(fault) => Err(fault),
     }
-    done
+}
+
+fn times(count: u64, size: u8) -> Result<u64, Fault> {
+    count.checked_mul(u64::from(size)).ok_or(Fault::Length)
 }
 
 fn score(cut: &mut Cut<'_>) -> Result<(), Fault> {
@@ -213,10 +236,11 @@ fn container(cut: &mut Cut<'_>) -> Result<(), Fault> {
     }
 }
 
-/// One field of a module's value or metadata; whether more follow.
-fn field(cut: &mut Cut<'_>) -> Result<bool, Fault> {
+/// One field of a module's value or metadata: how many bytes of it are still to be passed; `None` at the
+/// end.
+fn field(cut: &mut Cut<'_>) -> Result<Option<u64>, Fault> {
     match cut.length()? {
-        0 => return Ok(false),
+        0 => return Ok(None),
         1 | 2 => {
             cut.length()?;
         }
@@ -226,12 +250,10 @@ fn field(cut: &mut Cut<'_>) -> Result<bool, Fault> {
         4 => {
             cut.take(8)?;
         }
-        5 => {
-            cut.string()?;
-        }
+        5 => return string(cut).map(Some),
         _ => return Err(Fault::Malformed("module value")),
     }
-    Ok(true)
+    Ok(Some(0))
 }
 
 fn cells(cut: &mut Cut<'_>) -> Result<u64, Fault> {
@@ -246,23 +268,21 @@ fn cells(cut: &mut Cut<'_>) -> Result<u64, Fault> {
     Ok(count)
 }
 
-fn cell(cut: &mut Cut<'_>) -> Result<(), Fault> {
+/// One cell: how many bytes of it are still to be passed.
+fn cell(cut: &mut Cut<'_>) -> Result<u64, Fault> {
     cut.length()?;
     match cut.length()? {
-        0 | 3 => {
-            cut.string()?;
-        }
-        1 | 2 => {
-            cut.take(8)?;
-        }
-        _ => return Err(Fault::Malformed("array")),
+        0 | 3 => string(cut),
+        1 | 2 => cut.take(8).map(|_| 0),
+        _ => Err(Fault::Malformed("array")),
     }
-    Ok(())
 }
 
 /// Passes over a module's fields (MODULE_AUX, KEY_META), which are seldom and small: whole or not at all.
 pub(super) fn skip_fields(cut: &mut Cut<'_>) -> Result<(), Fault> {
-    while field(cut)? {}
+    while let Some(more) = field(cut)? {
+        cut.take(more)?;
+    }
     Ok(())
 }
 
@@ -286,134 +306,4 @@ pub fn value_length(dialect: Dialect, number: u8, bytes: &[u8]) -> Result<Option
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const REDIS: Dialect = Dialect::redis(16);
-    const VALKEY: Dialect = Dialect::valkey(80);
-
-    /// One value of every layout.
-    fn values() -> Vec<(Dialect, u8, Vec<u8>)> {
-        let group = [1, b'g', 5, 0, 0x40, 100];
-        let owned = [2, 0].iter().chain(&[7; 31]).copied();
-        let pending = [1].iter().chain(&[7; 24]).chain(&[3]).copied();
-        let consumer = |times: usize| {
-            let head = [1, 1, b'c'].into_iter().chain(vec![9; 8 * times]);
-            head.chain(owned.clone()).collect::<Vec<u8>>()
-        };
-        let nodes = [1, 2, b'i', b'd', 2, b'l', b'p'];
-        let stream = |numbers: usize, group: &[u8], consumer: Vec<u8>, rest: &[u8]| {
-            let mut bytes = nodes.to_vec();
-            bytes.extend(vec![1; numbers]);
-            bytes.push(1);
-            bytes.extend(group.iter().copied().chain(pending.clone()));
-            bytes.extend(consumer);
-            bytes.extend(rest);
-            bytes
-        };
-        let nacked: Vec<u8> = [1].iter().chain(&[7; 16]).copied().collect();
-        let producers = [1, 2, 1, 1, b'p', 1, 2, b'i', b'i', 1, 2, 1, 2];
-        let v2 = [&group[..4], &[1, 1]].concat();
-        let v5_rest = [&nacked[..], &producers].concat();
-        vec![
-            (REDIS, 0, vec![2, b'h', b'i']),
-            (REDIS, 1, vec![3, 1, b'a', 0xc0, 1, 1, b'c']),
-            (
-                REDIS,
-                3,
-                vec![
-                    4, 1, b'a', 1, b'1', 1, b'b', 253, 1, b'c', 254, 1, b'd', 255,
-                ],
-            ),
-            (REDIS, 4, vec![1, 1, b'f', 1, b'v']),
-            (REDIS, 5, vec![1, 1, b'm', 0, 0, 0, 0, 0, 0, 0, 0]),
-            (
-                REDIS,
-                7,
-                [
-                    &[0x81][..],
-                    &[1; 8],
-                    &[1, 5, 2, 5, 3, 0, 0, 0, 0, 4],
-                    &[0; 8],
-                    &[5, 1, b's', 0],
-                ]
-                .concat(),
-            ),
-            (REDIS, 15, stream(3, &group[..4], consumer(1), &[])),
-            (REDIS, 18, vec![2, 1, 1, b'a', 2, 1, b'b']),
-            (REDIS, 19, stream(8, &v2[..5], consumer(1), &[])),
-            (REDIS, 21, stream(8, &v2[..5], consumer(2), &[])),
-            (REDIS, 22, vec![1, 0x40, 200, 1, b'f', 1, b'v']),
-            (VALKEY, 22, [&[1, 1, b'f', 1, b'v'][..], &[255; 8]].concat()),
-            (REDIS, 24, [&[0; 8][..], &[1, 0, 1, b'f', 1, b'v']].concat()),
-            (REDIS, 25, [&[0; 8][..], &[2, b'l', b'p']].concat()),
-            (REDIS, 26, stream(8, &v2[..5], consumer(2), &producers)),
-            (REDIS, 27, stream(8, &v2[..5], consumer(2), &v5_rest)),
-            (
-                REDIS,
-                28,
-                [
-                    &[3, 1, 9, 0, 1][..],
-                    &[0; 8],
-                    &[1, 0, 1, b'a', 2, 3, 1, b'b'],
-                ]
-                .concat(),
-            ),
-        ]
-    }
-
-    #[test]
-    fn every_type_ends_where_it_ends() {
-        for (dialect, number, mut bytes) in values() {
-            let length = bytes.len();
-            bytes.extend([0xff; 20]);
-            let found = value_length(dialect, number, &bytes);
-            assert_eq!(found, Ok(Some(length)), "type {number}");
-            for end in 0..length {
-                let found = value_length(dialect, number, &bytes[..end]);
-                assert_eq!(found, Ok(None), "type {number} cut at {end}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_walk_goes_on_where_it_stopped() {
-        for (dialect, number, bytes) in values() {
-            let mut walk = Walk::new(kind(dialect, number).unwrap().layout);
-            let mut at = 0;
-            for end in 0..=bytes.len() {
-                let mut cut = Cut::new(&bytes[..end], at);
-                let done = walk.go(&mut cut);
-                assert!(cut.at >= at);
-                at = cut.at;
-                assert_eq!(done.is_ok(), end == bytes.len(), "type {number} at {end}");
-            }
-        }
-    }
-
-    #[test]
-    fn counts_that_no_memory_could_hold_are_not_believed() {
-        let huge = [0x81, 0x40, 0, 0, 0, 0, 0, 0, 0];
-        for number in [1, 2, 3, 5, 14, 18] {
-            assert_eq!(value_length(REDIS, number, &huge), Ok(None));
-        }
-        let most = [0x81, 255, 255, 255, 255, 255, 255, 255, 255];
-        assert_eq!(
-            value_length(REDIS, 4, &most).unwrap_err().fault,
-            Fault::Length
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(number in 0..40_u8, bytes: Vec<u8>) {
-            for dialect in [REDIS, VALKEY] {
-                if let Ok(Some(length)) = value_length(dialect, number, &bytes) {
-                    prop_assert!(length <= bytes.len());
-                }
-            }
-        }
-    }
-}
+mod tests;

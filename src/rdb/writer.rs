@@ -6,8 +6,8 @@
 use super::crc::{Crc64, crc64_digest};
 use super::error::{Fault, RdbError};
 use super::item::{
-    AUX, EOF, EXPIRE_MS, Entry, FREQ, FUNCTION, IDLE, Item, MODULE_AUX, RESIZE_DB, SELECT_DB,
-    SLOT_IMPORT, SLOT_INFO, SlotInfo,
+    AUX, EOF, EXPIRE_MS, Entry, FREQ, FUNCTION, IDLE, Item, MODULE_AUX, Place, RESIZE_DB,
+    SELECT_DB, SLOT_IMPORT, SLOT_INFO, SlotInfo,
 };
 use super::kind::kind;
 use super::payload::{append_length, append_string, payload_version};
@@ -123,6 +123,8 @@ impl Writer {
             Item::Function(source) => self.function(source),
             Item::ModuleAux(body) => self.raw(MODULE_AUX, body),
             Item::Entry(entry) => self.entry(entry)?,
+            Item::Part(part) if part.place == Place::First => self.entry(&part.entry)?,
+            Item::Part(part) => self.out.extend_from_slice(part.entry.value),
         }
         Ok(())
     }

@@ -10,8 +10,8 @@ use std::process::Command;
 
 use goodcache::model::Slot;
 use goodcache::rdb::{
-    Dialect, Digester, Entry, Fault, Item, Payload, Reader, SlotDigests, SlotInfo, Step, Vendor,
-    Writer, append_payload, function_payload,
+    Dialect, Digester, Entry, Fault, Item, Part, Payload, Reader, SlotDigests, SlotInfo, Step,
+    Vendor, Writer, append_payload, function_payload,
 };
 
 use crate::support::resp::encode;
@@ -85,6 +85,7 @@ fn read(file: &[u8], piece: usize) -> Dump {
                 Item::Function(source) => dump.functions.push(source.to_vec()),
                 Item::Entry(entry) => keep(&mut dump, &mut digester, &entry),
                 Item::End { crc } => dump.has_crc = crc.is_some(),
+                Item::Part(part) => panic!("{part:?} was not asked for"),
                 Item::SelectDb(_) | Item::Slot(_) | Item::SlotImport(_) | Item::ModuleAux(_) => {}
             }
         }
@@ -92,6 +93,30 @@ fn read(file: &[u8], piece: usize) -> Dump {
     reader.finish().unwrap();
     assert_eq!(reader.rest(), b"");
     dump
+}
+
+/// The digests of a file of which no value is held whole that does not come in one piece.
+fn digests_in_parts(file: &[u8], piece: usize) -> SlotDigests {
+    let (mut reader, mut digester) = (Reader::in_parts(1), Digester::new());
+    let mut digests = SlotDigests::new();
+    for piece in file.chunks(piece) {
+        reader.push(piece);
+        while let Step::Item(item) = reader.step().unwrap() {
+            let folded = match &item {
+                Item::Entry(entry) => digester.fold(entry, None),
+                Item::Part(part) => digester.fold(&part.entry, Some(part.place)),
+                _ => continue,
+            };
+            let (Item::Entry(entry) | Item::Part(Part { entry, .. })) = &item else {
+                continue;
+            };
+            if let Some(hash) = folded.unwrap() {
+                digests.add_hash(entry.slot(), hash);
+            }
+        }
+    }
+    reader.finish().unwrap();
+    digests
 }
 
 fn keep(dump: &mut Dump, digester: &mut Digester, entry: &Entry<'_>) {
@@ -559,6 +584,9 @@ fn pieces_of_one_byte_and_damage_matrix() {
     let file = saved(&server);
     let whole = read(&file, file.len());
     assert_eq!(read(&file, 7).digests, whole.digests);
+    for piece in [1, 7, 100, 5000] {
+        assert_eq!(digests_in_parts(&file, piece), whole.digests, "by {piece}");
+    }
     let mut bad = file.clone();
     let at = bad.len() / 2;
     bad[at] ^= 4;

@@ -3,7 +3,8 @@
 //!
 //! Pieces one after the other are the very bytes that came. They end between entries, where it can be
 //! at the border of a slot (newer servers write slot by slot), so that a part can be read without the
-//! rest; only a value longer than a piece is cut inside. Where a piece holds keys of another database than
+//! rest; only a value longer than a piece is cut inside, and no value is held whole that is longer than a
+//! MiB: it is summed as it comes. Where a piece holds keys of another database than
 //! the first it is said to hold any slot, so that nobody passes over what names the database. Used by the capture, by import, and by verify,
 //! which walks stored pieces again and compares.
 
@@ -14,7 +15,9 @@ use bytes::Bytes;
 
 use crate::archive::{Buffers, Held, SlotRow, SlotTable};
 use crate::model::{SLOT_COUNT, Slot};
-use crate::rdb::{Digester, Entry, Fault, Item, RdbError, Reader, SlotDigests, Step};
+use crate::rdb::{
+    Digester, Entry, Fault, Item, LONG, Part, Place, RdbError, Reader, SlotDigests, Step,
+};
 
 /// How much is taken at once, which is how far what came may go beyond the piece that ends in it.
 const SLACK: usize = 512 << 10;
@@ -131,7 +134,7 @@ impl Cutter {
     /// At the beginning of a base.
     pub fn new(size: PieceSize) -> Cutter {
         Cutter {
-            reader: Reader::new(),
+            reader: Reader::in_parts(LONG.min(size.most)),
             size,
             walk: Walk {
                 digester: Digester::new(),
@@ -183,6 +186,12 @@ impl Cutter {
                 Step::Item(Item::Entry(entry)) => {
                     ready.extend(walk.border(*size, &entry));
                     walk.entry(&entry)?;
+                }
+                Step::Item(Item::Part(part)) => {
+                    if part.place == Place::First {
+                        ready.extend(walk.border(*size, &part.entry));
+                    }
+                    walk.part(&part)?;
                 }
                 Step::Item(item) => walk.item(&item),
                 Step::NeedMore | Step::Done => break,
@@ -269,8 +278,22 @@ impl Walk {
     }
 
     fn entry(&mut self, entry: &Entry<'_>) -> Result<(), RdbError> {
+        let hash = self.digester.hash(entry)?;
+        self.note(entry, hash);
+        Ok(())
+    }
+
+    fn part(&mut self, part: &Part<'_>) -> Result<(), RdbError> {
+        if let Some(folded) = self.digester.part(part)? {
+            self.note(&part.entry, folded.hash);
+        }
+        Ok(())
+    }
+
+    /// Notes an entry that ends here.
+    fn note(&mut self, entry: &Entry<'_>, hash: u128) {
         let number = entry.slot();
-        self.digests.add(&mut self.digester, entry)?;
+        self.digests.add_hash(number, hash);
         let first = self.began_in.take().unwrap_or(self.seq);
         if let Some(row) = self.rows.get_mut(usize::from(number)) {
             row.chunks.0 = if row.keys == 0 { first } else { row.chunks.0 };
@@ -294,7 +317,6 @@ impl Walk {
         self.kinds[usize::from(entry.kind)] += 1;
         self.contents.keys += 1;
         self.contents.expires += u64::from(entry.expires_ms.is_some());
-        Ok(())
     }
 
     fn item(&mut self, item: &Item<'_>) {

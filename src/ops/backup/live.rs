@@ -23,7 +23,7 @@ use crate::archive::SlotTable;
 use crate::cluster::Access;
 use crate::cluster::replica::Base;
 use crate::model::{Events, NodeAddr, SlotSet, Topology};
-use crate::rdb::{Digester, RdbError, Reader};
+use crate::rdb::{Digester, LONG, RdbError, Reader};
 
 /// A cluster, and where each of its shards is read.
 pub struct Live {
@@ -99,7 +99,7 @@ impl Live {
         let keys = self.each(events, move |link| {
             let slots = slots.clone();
             async move {
-                let (mut reader, mut digester) = (Reader::new(), Digester::new());
+                let (mut reader, mut digester) = (Reader::in_parts(LONG), Digester::new());
                 let mut keys = Keys::new();
                 let walk = |bytes: &[u8]| {
                     reader.push(bytes);

@@ -1,10 +1,10 @@
-//! The bases of a snapshot, walked over entry by entry.
+//! The bases of a snapshot, walked over entry by entry; long values come in parts.
 
 use futures_util::{TryStreamExt, pin_mut};
 
 use super::trouble::Trouble;
 use crate::archive::{Manifest, Repository, Stretch};
-use crate::rdb::{Entry, Item, RdbError, Reader, Step};
+use crate::rdb::{Entry, Item, LONG, Place, RdbError, Reader, Step};
 
 /// Pieces read ahead.
 const AHEAD: usize = 2;
@@ -19,11 +19,11 @@ pub(super) struct Bases<'a> {
 }
 
 impl Bases<'_> {
-    /// Gives every entry of a shard's base away.
+    /// Gives every entry of a shard's base away, and of long ones every part.
     pub(super) async fn walk(
         &self,
         shard: usize,
-        mut take: impl FnMut(&Entry<'_>) -> Result<(), RdbError>,
+        mut take: impl FnMut(&Entry<'_>, Option<Place>) -> Result<(), RdbError>,
     ) -> Result<(), Trouble> {
         let unreadable = |error| Trouble::Unreadable {
             shard: shard + 1,
@@ -32,7 +32,7 @@ impl Bases<'_> {
         let (repository, manifest) = (self.repository, self.manifest);
         let pieces = repository.pieces(manifest, shard, Stretch::Base, None, AHEAD);
         pin_mut!(pieces);
-        let mut reader = Reader::new();
+        let mut reader = Reader::in_parts(LONG);
         while let Some(piece) = pieces.try_next().await? {
             for bytes in piece.raw.chunks(STRIDE) {
                 reader.push(bytes);
@@ -44,14 +44,15 @@ impl Bases<'_> {
     }
 }
 
-/// Gives every entry that has come away.
+/// Gives every entry that has come away, and of long ones every part.
 pub(super) fn each(
     reader: &mut Reader,
-    take: &mut impl FnMut(&Entry<'_>) -> Result<(), RdbError>,
+    take: &mut impl FnMut(&Entry<'_>, Option<Place>) -> Result<(), RdbError>,
 ) -> Result<(), RdbError> {
     loop {
         match reader.step()? {
-            Step::Item(Item::Entry(entry)) => take(&entry)?,
+            Step::Item(Item::Entry(entry)) => take(&entry, None)?,
+            Step::Item(Item::Part(part)) => take(&part.entry, Some(part.place))?,
             Step::Item(_) => {}
             Step::NeedMore | Step::Done => return Ok(()),
         }

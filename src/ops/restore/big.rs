@@ -2,14 +2,15 @@
 //! another name in the same slot, and when all are there it gets its own name.
 //!
 //! RESTORE of a hash of 34 MB holds a Redis 7.0 up for three quarters of a second, a string of that size
-//! for hardly a moment; so only values of elements go this way, and strings that RESTORE does not take.
+//! for hardly a moment; so values of elements go this way as soon as they could hold it up, strings when they
+//! are so long that nobody should hold them whole. Modules' values and arrays go by RESTORE or not at all.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::load::LargeEntry;
+use super::large::Large;
 use super::ousted::Watch;
 use super::pack::Packing;
 use super::refusal::{Refusal, shown};
@@ -19,13 +20,13 @@ use crate::cluster::lane::{Batch, Lane};
 use crate::cluster::{Access, Command, Node, key_in};
 use crate::model::{NodeAddr, Slot, SlotSet};
 use crate::ops::backup::Ground;
-use crate::rdb::{Elements, Entry, Family, Limits, Reason, family};
+use crate::rdb::{Elements, Entry, Family, Limits, Outline, Reason, family};
 
 /// So much of a value is restored in a millisecond at the least: 45 KB of a large hash on the slowest of
 /// five servers (Redis 7.0), on two cores.
 const BYTES_A_MS: u128 = 45_000;
-/// The longest string that servers take in one command (`proto-max-bulk-len`), less what stands around.
-const LONGEST: usize = (512 << 20) - 1024;
+/// The longest value that is held whole.
+pub(super) const LONGEST: usize = 2 << 20;
 
 /// The way for large values.
 pub(super) struct Big {
@@ -59,16 +60,16 @@ impl Big {
         }
     }
 
-    /// Whether that entry goes in parts.
+    /// Whether an entry that is there whole goes in parts.
     pub(super) fn is_meant(&self, entry: &Entry<'_>) -> bool {
-        if entry.value.len() < self.from {
-            return false;
-        }
-        match family(entry.dialect, entry.kind) {
-            Ok(Family::Module | Family::Array) | Err(_) => false,
-            Ok(Family::Text) => entry.value.len() >= LONGEST,
-            Ok(_) => true,
-        }
+        entry.value.len() >= self.from && has_elements(entry)
+    }
+}
+
+fn has_elements(entry: &Entry<'_>) -> bool {
+    match family(entry.dialect, entry.kind) {
+        Ok(Family::Module | Family::Array | Family::Text) | Err(_) => false,
+        Ok(_) => true,
     }
 }
 
@@ -94,11 +95,7 @@ pub(super) enum Sent {
 
 impl Big {
     /// Builds the value up beside and gives it its name.
-    pub(super) async fn send(
-        &self,
-        packing: &Packing,
-        large: &LargeEntry,
-    ) -> Result<Sent, Trouble> {
+    pub(super) async fn send(&self, packing: &Packing, large: &Large<'_>) -> Result<Sent, Trouble> {
         let mut tried = 0;
         loop {
             match self.try_once(packing, large).await {
@@ -113,7 +110,7 @@ impl Big {
         }
     }
 
-    async fn try_once(&self, packing: &Packing, large: &LargeEntry) -> Result<Sent, Trouble> {
+    async fn try_once(&self, packing: &Packing, large: &Large<'_>) -> Result<Sent, Trouble> {
         let table = self.watch.routes.now();
         let Some(addr) = table.addr(large.slot) else {
             return Err(Trouble::Disturbed(format!(
@@ -126,11 +123,17 @@ impl Big {
             key: shown(&large.key),
             error,
         };
-        let elements = Elements::of(&entry, packing.accepts(), self.limits);
+        let mut outline = Outline::of(&entry).map_err(unreadable)?;
+        if outline.wants_bytes() {
+            let note = async |bytes: &[u8], _| outline.push(bytes).map_err(unreadable);
+            large.parts(note).await?;
+        }
+        let elements = Elements::begin(&outline, packing.accepts(), self.limits);
         let mut elements = match elements.map_err(unreadable)? {
             Ok(elements) => elements,
             Err(reason) => return Ok(Sent::Impossible(reason)),
         };
+        drop(outline);
         let beside = beside(large);
         let mut lane = Lane::open(&self.watch.access, addr, PATIENCE).await?;
         if large.db != 0 {
@@ -138,18 +141,18 @@ impl Big {
             select.push(&[b"SELECT", large.db.to_string().as_bytes()]);
             self.part(&mut lane, large.slot, select).await?;
         }
-        while let Some(commands) = elements.next_batch().map_err(unreadable)? {
-            let mut batch = Batch::with_capacity(commands.bytes() + 1024);
-            for command in commands.commands() {
-                let arguments = command.arguments();
-                batch.begin(arguments.len() + 2);
-                batch.word(command.name());
-                batch.word(&beside);
-                arguments.for_each(|argument| batch.word(argument));
-                batch.end();
+        let send = async |bytes: &[u8], is_last: bool| {
+            elements.push(bytes);
+            if is_last {
+                elements.close();
             }
-            self.part(&mut lane, large.slot, batch).await?;
-        }
+            while let Some(commands) = elements.next_batch().map_err(unreadable)? {
+                let batch = named(commands, &beside);
+                self.part(&mut lane, large.slot, batch).await?;
+            }
+            Ok(())
+        };
+        large.parts(send).await?;
         if let Some(ms) = packing.expiry(&entry) {
             let mut batch = Batch::default();
             batch.push(&[b"PEXPIREAT", &beside, ms.to_string().as_bytes()]);
@@ -163,7 +166,7 @@ impl Big {
         &self,
         addr: &NodeAddr,
         packing: &Packing,
-        large: &LargeEntry,
+        large: &Large<'_>,
         beside: &[u8],
     ) -> Result<Sent, Trouble> {
         let node = Node::connect(&self.watch.access, addr)
@@ -212,8 +215,22 @@ impl Big {
     }
 }
 
+/// Commands with the key that they are for.
+fn named(commands: &crate::rdb::Batch, key: &[u8]) -> Batch {
+    let mut batch = Batch::with_capacity(commands.bytes() + 1024);
+    for command in commands.commands() {
+        let arguments = command.arguments();
+        batch.begin(arguments.len() + 2);
+        batch.word(command.name());
+        batch.word(key);
+        arguments.for_each(|argument| batch.word(argument));
+        batch.end();
+    }
+    batch
+}
+
 /// A name in the same slot that nobody else has.
-fn beside(large: &LargeEntry) -> Vec<u8> {
+fn beside(large: &Large<'_>) -> Vec<u8> {
     let slot = Slot::new(large.slot).map(|slot| SlotSet::range(slot, slot));
     let tag = slot.and_then(|slot| key_in(&slot)).unwrap_or_default();
     let hash = xxhash_rust::xxh3::xxh3_64(&large.key);
@@ -223,21 +240,26 @@ fn beside(large: &LargeEntry) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::restore::large::Source;
     use crate::rdb::Dialect;
 
     #[test]
     fn the_name_beside_lies_in_the_same_slot() {
         for key in [&b"plain"[..], b"a}b{c", b"{tag}x", b"\x00\xff"] {
             let slot = Slot::of_key(key);
-            let large = LargeEntry {
-                key: key.to_vec(),
-                db: 0,
-                kind: 0,
-                value: Vec::new(),
+            let entry = Entry {
                 dialect: Dialect::redis(9),
+                db: 0,
+                key,
+                kind: 0,
+                value: &[],
+                meta: &[],
                 expires_ms: None,
-                slot: slot.number(),
+                freq: None,
+                idle_s: None,
+                range: 0..0,
             };
+            let large = Large::new(&entry, 0, Source::Held(Vec::new()));
             assert_eq!(Slot::of_key(&beside(&large)), slot, "{key:?}");
         }
     }

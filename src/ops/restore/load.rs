@@ -1,5 +1,5 @@
-//! The bases on their way into the target: pieces are read, proven, walked over and packed by several
-//! readers at once, each entry for the master that owns its slot now.
+//! The bases on their way into the target: pieces are read, proven, walked over and packed (`packer`) by
+//! several readers at once, each entry for the master that owns its slot now.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,25 +11,20 @@ use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::big::{Big, Sent};
+use super::big::{Big, LONGEST, Sent};
 use super::brake::Brake;
 use super::feed::Feeds;
 use super::jobs::Job;
+use super::large::Large;
 use super::pack::{Packed, Packing};
-use super::parcel::{Parcel, Ticket};
+use super::packer::{Failed, Packer};
 use super::refusal::{Refused, shown};
-use super::routes::{Routes, Table};
+use super::routes::Routes;
 use super::trouble::Trouble;
 use crate::archive::{ArchiveError, Identity, Kind, Manifest, Repository};
-use crate::cluster::lane::Batch;
 use crate::model::Events;
-use crate::rdb::{Entry, Item, RdbError, Reader, Reason, Step, preamble};
+use crate::rdb::{Entry, RdbError, Reader, Reason, preamble};
 
-/// How large a batch becomes, and how many commands it has, at the most.
-const BATCH: usize = 64 << 10;
-const COMMANDS: usize = 512;
-/// How far the last command of a batch goes beyond that as a rule.
-const ROOM: usize = 4 << 10;
 /// Pieces that are read ahead by each reader.
 const AHEAD: usize = 2;
 /// How much is walked over before others get their turn.
@@ -138,9 +133,12 @@ impl Loading<'_> {
             shard: job.shard + 1,
             error,
         };
-        let mut reader = Reader::new();
+        let mut reader = Reader::in_parts(LONGEST);
+        let mut pushed = 0;
         if job.pieces.start > 0 {
-            reader.push(&preamble(&shard.rdb, shard.base[job.pieces.start].db()));
+            let before = preamble(&shard.rdb, shard.base[job.pieces.start].db());
+            reader.push(&before);
+            pushed += before.len() as u64;
         }
         let pieces = stream::iter(job.pieces.clone())
             .map(|piece| self.read(job.shard, piece))
@@ -149,7 +147,8 @@ impl Loading<'_> {
         let mut at = job.pieces.start;
         let mut packer = Packer::new(self, job.shard);
         while let Some(raw) = pieces.try_next().await? {
-            packer.begin(at);
+            packer.begin(at, pushed);
+            pushed += raw.len() as u64;
             let is_last = at + 1 == shard.base.len();
             for bytes in raw.chunks(STRIDE) {
                 reader.push(bytes);
@@ -162,7 +161,7 @@ impl Loading<'_> {
                     })?;
             }
             // A value that goes on in the next piece is done with that one.
-            if reader.rest().is_empty() || at + 1 == job.pieces.end {
+            if reader.is_between() || at + 1 == job.pieces.end {
                 packer.end().await?;
             }
             let done = self.counts.pieces.fetch_add(1, Ordering::Relaxed) + 1;
@@ -187,174 +186,8 @@ impl Loading<'_> {
     }
 }
 
-enum Failed {
-    Rdb(RdbError),
-    Trouble(Trouble),
-}
-
-/// Packs the entries of one job.
-struct Packer<'a> {
-    loading: &'a Loading<'a>,
-    shard: usize,
-    table: Arc<Table>,
-    /// What waits to become large enough, for each master and database.
-    open: BTreeMap<(usize, u64), (Batch, Vec<u16>)>,
-    tickets: Vec<Arc<Ticket>>,
-    payload: Vec<u8>,
-    now_ms: u64,
-}
-
-/// What is to be done with an entry outside the walk, which borrows it.
-enum Due {
-    Nothing,
-    Full((usize, u64)),
-    Large(LargeEntry),
-}
-
-/// A value that goes in parts, held on its own.
-pub(super) struct LargeEntry {
-    pub key: Vec<u8>,
-    pub db: u64,
-    pub kind: u8,
-    pub value: Vec<u8>,
-    pub dialect: crate::rdb::Dialect,
-    pub expires_ms: Option<i64>,
-    pub slot: u16,
-}
-
-impl LargeEntry {
-    pub(super) fn entry(&self) -> Entry<'_> {
-        Entry {
-            dialect: self.dialect,
-            db: self.db,
-            key: &self.key,
-            kind: self.kind,
-            value: &self.value,
-            meta: &[],
-            expires_ms: self.expires_ms,
-            freq: None,
-            idle_s: None,
-            range: 0..(self.key.len() + self.value.len()) as u64,
-        }
-    }
-}
-
-impl<'a> Packer<'a> {
-    fn new(loading: &'a Loading<'a>, shard: usize) -> Packer<'a> {
-        Packer {
-            loading,
-            shard,
-            table: loading.routes.now(),
-            open: BTreeMap::new(),
-            tickets: Vec::new(),
-            payload: Vec::new(),
-            now_ms: (loading.packing.now_ms)(),
-        }
-    }
-
-    fn begin(&mut self, piece: usize) {
-        self.now_ms = (self.loading.packing.now_ms)();
-        let done = self.loading.done.clone();
-        let ticket = Ticket::new((self.shard, piece), done);
-        self.tickets.push(Arc::new(ticket));
-    }
-
-    async fn walk(&mut self, reader: &mut Reader, is_last: bool) -> Result<(), Failed> {
-        loop {
-            let due = match reader.step() {
-                Ok(Step::Item(Item::Entry(entry))) => self.take(&entry).map_err(Failed::Rdb)?,
-                Ok(Step::Item(_)) => Due::Nothing,
-                Ok(Step::NeedMore | Step::Done) => return Ok(()),
-                // The checksum is that of the whole stream; each piece was proven by its own.
-                Err(error) if is_last && error.is_checksum() => return Ok(()),
-                Err(error) => return Err(Failed::Rdb(error)),
-            };
-            match due {
-                Due::Nothing => {}
-                Due::Full(way) => self.send(way).await.map_err(Failed::Trouble)?,
-                Due::Large(large) => {
-                    let sent = self.loading.big.send(&self.loading.packing, &large).await;
-                    let sent = sent.map_err(Failed::Trouble)?;
-                    self.loading.count_large(sent, &large);
-                }
-            }
-        }
-    }
-
-    fn take(&mut self, entry: &Entry<'_>) -> Result<Due, RdbError> {
-        let (loading, packing) = (self.loading, &self.loading.packing);
-        match packing.judge(entry, self.now_ms) {
-            Packed::Whole => {}
-            other => {
-                loading.count(other, entry);
-                return Ok(Due::Nothing);
-            }
-        }
-        let slot = entry.slot();
-        if loading.big.is_meant(entry) {
-            return Ok(Due::Large(LargeEntry {
-                key: entry.key.to_vec(),
-                db: entry.db,
-                kind: entry.kind,
-                value: entry.value.to_vec(),
-                dialect: entry.dialect,
-                expires_ms: entry.expires_ms,
-                slot,
-            }));
-        }
-        // Where nobody owns the slot just now, the first master says who does as soon as one does.
-        let way = (self.table.owner(slot).unwrap_or(0), entry.db);
-        let begun = || {
-            (
-                Batch::with_capacity(BATCH + ROOM),
-                Vec::with_capacity(COMMANDS),
-            )
-        };
-        let (batch, slots) = self.open.entry(way).or_insert_with(begun);
-        let packed = packing.pack(entry, &mut self.payload, batch)?;
-        loading.count(packed, entry);
-        if packed != Packed::Whole {
-            return Ok(Due::Nothing);
-        }
-        slots.push(slot);
-        Ok(match batch.size() >= BATCH || batch.len() >= COMMANDS {
-            true => Due::Full(way),
-            false => Due::Nothing,
-        })
-    }
-
-    async fn send(&mut self, way: (usize, u64)) -> Result<(), Trouble> {
-        let Some((batch, slots)) = self.open.remove(&way) else {
-            return Ok(());
-        };
-        let Some(addr) = self.table.masters.get(way.0) else {
-            return Err(Trouble::NoLook("the target has no master".to_owned()));
-        };
-        self.loading.brake.take(batch.size()).await;
-        let parcel = Parcel::new(batch, slots, way.1, self.tickets.clone());
-        Ok(self.loading.feeds.send(addr, parcel).await?)
-    }
-
-    /// The end of a piece: what waits goes, and the piece is done when all of it is answered.
-    async fn end(&mut self) -> Result<(), Trouble> {
-        for way in self.open.keys().copied().collect::<Vec<_>>() {
-            self.send(way).await?;
-        }
-        self.tickets.clear();
-        self.table = self.loading.routes.now();
-        Ok(())
-    }
-}
-
-/// Dropped on the way, its pieces are not done.
-impl Drop for Packer<'_> {
-    fn drop(&mut self) {
-        self.tickets.iter().for_each(|ticket| ticket.void());
-    }
-}
-
 impl Loading<'_> {
-    fn count_large(&self, sent: Sent, large: &LargeEntry) {
+    pub(super) fn count_large(&self, sent: Sent, large: &Large<'_>) {
         match sent {
             Sent::Whole => {
                 self.counts.large.fetch_add(1, Ordering::Relaxed);
@@ -365,7 +198,7 @@ impl Loading<'_> {
         }
     }
 
-    fn count(&self, packed: Packed, entry: &Entry<'_>) {
+    pub(super) fn count(&self, packed: Packed, entry: &Entry<'_>) {
         let counts = self.counts;
         match packed {
             Packed::Whole => {

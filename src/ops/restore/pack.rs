@@ -4,13 +4,19 @@
 use std::sync::Arc;
 
 use super::heat::Wave;
+use super::large::Large;
 use super::order::Existing;
 use super::plan::accepts;
+use super::refusal::shown;
 use super::select::Select;
 use super::target::Target;
 use super::touched::{SHIFT_MS, Touched};
+use super::trouble::Trouble;
 use crate::cluster::lane::Batch;
-use crate::rdb::{Accepts, Bridged, Entry, RdbError, Reason, Way, bridge, can_go};
+use crate::rdb::{Accepts, Bridged, Entry, Fault, Footer, RdbError, Reason, Way, bridge, can_go};
+
+/// What a command takes beside its key and its value.
+const ROOM: usize = 4 << 10;
 
 /// How every entry is packed.
 #[derive(Clone)]
@@ -160,7 +166,7 @@ impl Packing {
     /// # Errors
     /// When its value is damaged.
     pub(super) fn can_go(&self, entry: &Entry<'_>) -> Result<bool, RdbError> {
-        Ok(match can_go(entry.dialect, entry.kind, self.accepts)? {
+        Ok(match self.way(entry)? {
             Way::Stamped | Way::Transcoded => true,
             Way::Impossible(_) => false,
             Way::UnlessFieldsExpire => !matches!(
@@ -168,6 +174,14 @@ impl Packing {
                 Bridged::Impossible(_)
             ),
         })
+    }
+
+    /// The same as far as its type tells.
+    ///
+    /// # Errors
+    /// When its type is not known.
+    pub(super) fn way(&self, entry: &Entry<'_>) -> Result<Way, RdbError> {
+        can_go(entry.dialect, entry.kind, self.accepts)
     }
 
     /// The entry without what the target has no place for.
@@ -192,17 +206,58 @@ impl Packing {
         if let Bridged::Impossible(reason) = bridge(entry, self.accepts, payload)? {
             return Ok(Packed::Impossible(reason));
         }
-        let expires = self.expiry(entry);
-        let used = match (self.eviction, entry.freq, entry.idle_s) {
-            (Eviction::Frequency, Some(freq), _) => Some((&b"FREQ"[..], u64::from(freq))),
-            (Eviction::Idleness, _, Some(idle)) => Some((&b"IDLETIME"[..], idle)),
-            _ => None,
+        self.begin(entry, batch);
+        batch.word(payload);
+        self.end(entry, batch);
+        Ok(Packed::Whole)
+    }
+
+    /// The command of a large value, which is held nowhere else.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) async fn pack_large(&self, large: &Large<'_>) -> Result<Batch, Trouble> {
+        let unreadable = |error| Trouble::Value {
+            key: shown(&large.key),
+            error,
         };
-        let replaces = self.replaces();
+        let entry = large.entry();
+        let entry = self.as_it_goes(&entry);
+        let bytes = usize::try_from(large.bytes).unwrap_or(usize::MAX);
+        let mut batch = Batch::with_capacity(bytes.saturating_add(ROOM));
+        self.begin(&entry, &mut batch);
+        let mut front = Vec::new();
+        let mut footer = Footer::begin(&entry, &mut front).map_err(unreadable)?;
+        batch.begin_word(front.len().saturating_add(bytes) + Footer::BYTES);
+        batch.more(&front);
+        let mut left = large.bytes;
+        let append = async |bytes: &[u8], is_last| {
+            batch.more(bytes);
+            footer.pass(bytes);
+            // Its length went in front.
+            left = left.wrapping_sub(bytes.len() as u64);
+            match is_last && left != 0 {
+                true => Err(unreadable(RdbError {
+                    at: large.bytes,
+                    fault: Fault::Length,
+                })),
+                false => Ok(()),
+            }
+        };
+        large.parts(append).await?;
+        batch.more(&footer.bytes());
+        batch.end_word();
+        self.end(&entry, &mut batch);
+        Ok(batch)
+    }
+
+    /// Begins its command, up to the payload.
+    fn begin(&self, entry: &Entry<'_>, batch: &mut Batch) {
+        let expires = self.expiry(entry);
         let words = 4
-            + usize::from(replaces)
+            + usize::from(self.replaces())
             + usize::from(expires.is_some())
-            + 2 * usize::from(used.is_some());
+            + 2 * usize::from(self.used(entry).is_some());
         batch.begin(words);
         batch.word(b"RESTORE");
         batch.word(entry.key);
@@ -210,18 +265,70 @@ impl Packing {
             Some(ms) => batch.word(ms.max(1).to_string().as_bytes()),
             None => batch.word(b"0"),
         }
-        batch.word(payload);
-        if replaces {
+    }
+
+    /// Ends it, behind the payload.
+    fn end(&self, entry: &Entry<'_>, batch: &mut Batch) {
+        if self.replaces() {
             batch.word(b"REPLACE");
         }
-        if expires.is_some() {
+        if entry.expires_ms.is_some() {
             batch.word(b"ABSTTL");
         }
-        if let Some((word, value)) = used {
+        if let Some((word, value)) = self.used(entry) {
             batch.word(word);
             batch.word(value.to_string().as_bytes());
         }
         batch.end();
-        Ok(Packed::Whole)
+    }
+
+    /// How it was used, in the target's terms.
+    fn used(&self, entry: &Entry<'_>) -> Option<(&'static [u8], u64)> {
+        match (self.eviction, entry.freq, entry.idle_s) {
+            (Eviction::Frequency, Some(freq), _) => Some((b"FREQ", u64::from(freq))),
+            (Eviction::Idleness, _, Some(idle)) => Some((b"IDLETIME", idle)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::restore::large::Source;
+    use crate::rdb::{Dialect, Vendor};
+
+    #[tokio::test]
+    async fn a_large_value_has_the_command_of_any_other() {
+        let packing = Packing {
+            select: Select::default(),
+            existing: Existing::Replace,
+            accepts: Accepts::of_server(Vendor::Redis, "8.2.0"),
+            eviction: Eviction::Idleness,
+            touched: Arc::default(),
+            part: Part::Untouched,
+            wave: Wave::ALL,
+            has_databases: true,
+            now_ms: || 0,
+        };
+        let value = [&[0x81][..], &[1; 8], &[5, 2, b'a', b'b', 0]].concat();
+        let entry = Entry {
+            dialect: Dialect::redis(12),
+            db: 0,
+            key: b"module",
+            kind: 7,
+            value: &value,
+            meta: &[],
+            expires_ms: Some(1234),
+            freq: None,
+            idle_s: Some(9),
+            range: 0..0,
+        };
+        let (mut payload, mut expected) = (Vec::new(), Batch::default());
+        let packed = packing.pack(&entry, &mut payload, &mut expected).unwrap();
+        assert_eq!(packed, Packed::Whole);
+        let source = Source::Held(value.clone());
+        let large = Large::new(&entry, value.len() as u64, source);
+        assert_eq!(packing.pack_large(&large).await.unwrap(), expected);
     }
 }

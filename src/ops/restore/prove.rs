@@ -18,7 +18,7 @@ use super::trouble::Trouble;
 use crate::archive::{Manifest, Repository};
 use crate::model::{Events, Slot, SlotSet};
 use crate::ops::backup::live::Live;
-use crate::rdb::{Digester, Entry, Reader, SlotDigests};
+use crate::rdb::{Digester, Entry, Folded, LONG, Part, Place, RdbError, Reader, SlotDigests, Way};
 
 /// Keys that expire sooner than so many ms after the beginning are not compared.
 const HORIZON_MS: u64 = 30_000;
@@ -95,6 +95,30 @@ impl Counted {
         let is_ending = entry.expires_ms.is_some_and(|ms| ms < self.horizon_ms);
         !is_ending && !self.packing.touched.has(entry.db, entry.key)
     }
+
+    /// The hash of an entry as it goes to the target, if it goes there at all; of a long one with its last
+    /// part.
+    fn hash(
+        &self,
+        digester: &mut Digester,
+        entry: &Entry<'_>,
+        place: Option<Place>,
+    ) -> Result<Option<u128>, RdbError> {
+        let Some(place) = place else {
+            return match self.packing.can_go(entry)? {
+                true => digester.hash(&self.packing.as_it_goes(entry)).map(Some),
+                false => Ok(None),
+            };
+        };
+        let way = self.packing.way(entry)?;
+        if matches!(way, Way::Impossible(_)) {
+            return Ok(None);
+        }
+        let entry = self.packing.as_it_goes(entry);
+        let folded = digester.part(&Part { entry, place })?;
+        let goes = |folded: &Folded| way != Way::UnlessFieldsExpire || !folded.fields_expire;
+        Ok(folded.filter(goes).map(|folded| folded.hash))
+    }
 }
 
 /// Keys with their sums.
@@ -149,13 +173,20 @@ impl Proving<'_> {
         let shards = 0..self.manifest.shards.len();
         let walks = shards.map(|index| async move {
             let (mut own, mut digester, mut ending) = (SlotDigests::new(), Digester::new(), 0_u64);
-            let take = |entry: &Entry<'_>| {
-                let judged = self.packing.judge(entry, self.now_ms);
-                if judged == Packed::Whole && self.packing.can_go(entry)? {
-                    match counted.counts(entry) {
-                        true => own.add(&mut digester, &self.packing.as_it_goes(entry))?,
-                        false => ending += 1,
+            let take = |entry: &Entry<'_>, place: Option<Place>| {
+                if self.packing.judge(entry, self.now_ms) != Packed::Whole {
+                    return Ok(());
+                }
+                if counted.counts(entry) {
+                    if let Some(hash) = counted.hash(&mut digester, entry, place)? {
+                        own.add_hash(entry.slot(), hash);
                     }
+                } else if matches!(place, None | Some(Place::Last)) {
+                    let goes = match place {
+                        None => self.packing.can_go(entry)?,
+                        Some(_) => !matches!(self.packing.way(entry)?, Way::Impossible(_)),
+                    };
+                    ending += u64::from(goes);
                 }
                 Ok(())
             };
@@ -180,11 +211,15 @@ impl Proving<'_> {
         let read = self.live.each(self.events, move |link| {
             let counted = counted.clone();
             async move {
-                let mut reader = Reader::new();
+                let mut reader = Reader::in_parts(LONG);
                 let (mut own, mut digester) = (SlotDigests::new(), Digester::new());
-                let mut take = |entry: &Entry<'_>| match counted.counts(entry) {
-                    true => own.add(&mut digester, entry),
-                    false => Ok(()),
+                let mut take = |entry: &Entry<'_>, place: Option<Place>| {
+                    if counted.counts(entry)
+                        && let Some(hash) = digester.fold(entry, place)?
+                    {
+                        own.add_hash(entry.slot(), hash);
+                    }
+                    Ok(())
                 };
                 link.walk(|bytes| {
                     reader.push(bytes);
@@ -214,14 +249,13 @@ impl Proving<'_> {
         let is_meant =
             |entry: &Entry<'_>| Slot::new(entry.slot()).is_some_and(|slot| slots.contains(slot));
         for index in 0..self.manifest.shards.len() {
-            let take = |entry: &Entry<'_>| {
+            let take = |entry: &Entry<'_>, place: Option<Place>| {
                 let is_whole = self.packing.judge(entry, self.now_ms) == Packed::Whole;
                 if is_meant(entry)
                     && is_whole
                     && counted.counts(entry)
-                    && self.packing.can_go(entry)?
+                    && let Some(hash) = counted.hash(&mut digester, entry, place)?
                 {
-                    let hash = digester.hash(&self.packing.as_it_goes(entry))?;
                     expected.insert((entry.db, entry.key.to_vec()), hash);
                 }
                 Ok(())
@@ -232,12 +266,14 @@ impl Proving<'_> {
         let read = self.live.each(self.events, move |link| {
             let (counted, slots) = (counted.clone(), slots.clone());
             async move {
-                let (mut reader, mut digester) = (Reader::new(), Digester::new());
+                let (mut reader, mut digester) = (Reader::in_parts(LONG), Digester::new());
                 let mut keys = Keys::new();
-                let mut take = |entry: &Entry<'_>| {
+                let mut take = |entry: &Entry<'_>, place: Option<Place>| {
                     let slot = Slot::new(entry.slot());
-                    if slot.is_some_and(|slot| slots.contains(slot)) && counted.counts(entry) {
-                        let hash = digester.hash(entry)?;
+                    if slot.is_some_and(|slot| slots.contains(slot))
+                        && counted.counts(entry)
+                        && let Some(hash) = digester.fold(entry, place)?
+                    {
                         keys.insert((entry.db, entry.key.to_vec()), hash);
                     }
                     Ok(())

@@ -16,6 +16,7 @@ use super::order::Order;
 use super::run::{READERS, Running, elapsed};
 use super::trouble::Trouble;
 use crate::model::words::count;
+use crate::rdb::{Entry, Place};
 
 /// How often the journal is written.
 const NOTE: Duration = Duration::from_millis(500);
@@ -70,8 +71,10 @@ impl Running {
             manifest: &self.place.manifest,
         };
         for shard in 0..self.place.manifest.shards.len() {
-            let note = |entry: &crate::rdb::Entry<'_>| {
-                heats.add(entry);
+            let note = |entry: &Entry<'_>, place: Option<Place>| {
+                if matches!(place, None | Some(Place::Last)) {
+                    heats.add(entry);
+                }
                 Ok(())
             };
             bases.walk(shard, note).await?;

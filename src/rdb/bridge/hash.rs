@@ -22,11 +22,22 @@ const REDIS_LATEST_MS: u64 = (1 << 48) - 1;
 const REDIS_LATEST_BY_COMMAND_MS: u64 = REDIS_LATEST_MS >> 2;
 
 /// What the first round finds.
-#[derive(Default)]
-struct Sum {
+#[derive(Debug, Default)]
+pub(in crate::rdb) struct Expiries {
     count: u64,
     earliest: Option<u64>,
     latest: u64,
+}
+
+impl Expiries {
+    /// Counts a field, and when it expires.
+    pub(in crate::rdb) fn note(&mut self, expires_ms: Option<u64>) {
+        self.count += 1;
+        if let Some(ms) = expires_ms {
+            self.earliest = Some(self.earliest.map_or(ms, |earliest| earliest.min(ms)));
+            self.latest = self.latest.max(ms);
+        }
+    }
 }
 
 /// Appends type and value; gives the type. `expiring` is the server's type for fields that expire.
@@ -44,24 +55,18 @@ pub(super) fn append(
 }
 
 /// Why the fields cannot be set to expire by command.
-pub(super) fn unfit(entry: &Entry<'_>, expiring: Option<u8>) -> Result<Option<Reason>, RdbError> {
-    Ok(fit(&sum(entry)?, expiring, REDIS_LATEST_BY_COMMAND_MS).err())
+pub(super) fn unfit(expiries: &Expiries, expiring: Option<u8>) -> Option<Reason> {
+    fit(expiries, expiring, REDIS_LATEST_BY_COMMAND_MS).err()
 }
 
-fn sum(entry: &Entry<'_>) -> Result<Sum, RdbError> {
-    let mut sum = Sum::default();
-    each(entry, &mut |expires_ms, _| {
-        sum.count += 1;
-        if let Some(ms) = expires_ms {
-            sum.earliest = Some(sum.earliest.map_or(ms, |earliest| earliest.min(ms)));
-            sum.latest = sum.latest.max(ms);
-        }
-    })?;
+fn sum(entry: &Entry<'_>) -> Result<Expiries, RdbError> {
+    let mut sum = Expiries::default();
+    each(entry, &mut |expires_ms, _| sum.note(expires_ms))?;
     Ok(sum)
 }
 
 /// The type that holds such fields.
-fn fit(sum: &Sum, expiring: Option<u8>, latest_ms: u64) -> Result<u8, Reason> {
+fn fit(sum: &Expiries, expiring: Option<u8>, latest_ms: u64) -> Result<u8, Reason> {
     match (sum.earliest, expiring) {
         (None, _) => Ok(PLAIN),
         (Some(_), None) => Err(Reason::FieldExpiry),
@@ -70,7 +75,7 @@ fn fit(sum: &Sum, expiring: Option<u8>, latest_ms: u64) -> Result<u8, Reason> {
     }
 }
 
-fn write(entry: &Entry<'_>, to: u8, sum: &Sum, out: &mut Vec<u8>) -> Result<(), RdbError> {
+fn write(entry: &Entry<'_>, to: u8, sum: &Expiries, out: &mut Vec<u8>) -> Result<(), RdbError> {
     let earliest = sum.earliest.unwrap_or(0);
     out.push(to);
     if to == REDIS {

@@ -14,6 +14,7 @@ mod stream;
 use std::fmt;
 
 pub use accepts::Accepts;
+pub(super) use hash::Expiries;
 pub(super) use stream::Counters;
 
 use super::error::{Fault, RdbError};
@@ -132,7 +133,7 @@ fn way(dialect: Dialect, number: u8, accepts: Accepts) -> Result<Way, Fault> {
 }
 
 /// The hashes whose fields may expire.
-fn may_expire(number: u8) -> bool {
+pub(super) fn may_expire(number: u8) -> bool {
     (22..=25).contains(&number)
 }
 
@@ -184,14 +185,20 @@ fn transcode(entry: &Entry<'_>, accepts: Accepts, out: &mut Vec<u8>) -> Result<B
     finish(entry, accepts.dialect_of(to), to, start, lost, out)
 }
 
-/// Why a value cannot be built up by commands on that server.
-pub(super) fn unfit(entry: &Entry<'_>, accepts: Accepts) -> Result<Option<Reason>, RdbError> {
+/// Why a value cannot be built up by commands on that server; `expiries` are those of its fields.
+pub(super) fn unfit(
+    entry: &Entry<'_>,
+    expiries: &Expiries,
+    accepts: Accepts,
+) -> Result<Option<Reason>, RdbError> {
     let family = kind(entry.dialect, entry.kind)
         .map_err(|fault| fault.at(0))?
         .family;
     match family {
         Family::Module | Family::Array => Ok(Some(Reason::OnlyWhole)),
-        Family::Hash if may_expire(entry.kind) => hash::unfit(entry, accepts.expiring_hash()),
+        Family::Hash if may_expire(entry.kind) => {
+            Ok(hash::unfit(expiries, accepts.expiring_hash()))
+        }
         Family::Stream if skeleton_type(entry, accepts)?.is_none() => {
             Ok(Some(Reason::UnknownType {
                 number: entry.kind,

@@ -5,11 +5,14 @@
 //! blobs are unpacked into buffers that a [`Decoder`] keeps and never grow past what the bytes that
 //! arrived can stand for. Layouts: `ziplist.c`, `zipmap.c`, `intset.c`, `listpack.c`, `t_stream.c`.
 
+mod arriving;
 mod listpack;
 mod old;
 mod packed;
 mod plain;
+mod rest;
 mod stream;
+mod text;
 mod units;
 
 use super::cut::Cut;
@@ -17,7 +20,7 @@ use super::error::RdbError;
 use super::kind::kind;
 use super::{Dialect, Family};
 
-pub(super) use units::Units;
+pub(super) use arriving::{Arriving, Came, Shown};
 
 /// The two halves of a stream id: milliseconds, sequence.
 pub type StreamId = (u64, u64);

@@ -1,13 +1,11 @@
-//! Streams: listpacks of entries under their first id, then counters, then consumer groups.
+//! The nodes of streams: listpacks of entries under their first id. What follows them is in `rest`.
 //!
 //! Each listpack begins with a master entry (count, deleted, the field names that most entries share, 0);
 //! an entry is its flags, both halves of its id less the master's, and its fields; it ends with how many
-//! elements it has. What older types lack (first id, largest deleted id, entries added and read, when a
-//! consumer was active) is passed over: it would differ between versions that hold the same data.
+//! elements it has.
 
 use super::super::cut::Cut;
 use super::super::error::Fault;
-use super::super::value;
 use super::listpack::Listpack;
 use super::packed::Digits;
 use super::{Buffers, Element, StreamId};
@@ -28,68 +26,9 @@ impl Buffers {
         let id = stream_id(*<&[u8; 16]>::try_from(id).map_err(|_| BAD)?);
         entries(id, cut.string()?.bytes(&mut self.blob)?, see)
     }
-
-    /// What follows the nodes.
-    pub(super) fn stream_rest(
-        &mut self,
-        kind: u8,
-        cut: &mut Cut<'_>,
-        see: &mut impl FnMut(Element<'_>),
-    ) -> Result<(), Fault> {
-        let length = cut.length()?;
-        let last = (cut.length()?, cut.length()?);
-        see(Element::Stream { length, last });
-        if kind != 15 {
-            for _ in 0..5 {
-                cut.length()?;
-            }
-        }
-        for _ in 0..cut.length()? {
-            self.group(kind, cut, see)?;
-        }
-        if kind >= 26 {
-            value::skip_producers(cut)?;
-        }
-        Ok(())
-    }
-
-    fn group(
-        &mut self,
-        kind: u8,
-        cut: &mut Cut<'_>,
-        see: &mut impl FnMut(Element<'_>),
-    ) -> Result<(), Fault> {
-        let name = cut.string()?.bytes(&mut self.one)?;
-        let last = (cut.length()?, cut.length()?);
-        see(Element::Group { name, last });
-        if kind != 15 {
-            cut.length()?;
-        }
-        for _ in 0..cut.length()? {
-            see(Element::Pending {
-                id: stream_id(cut.array()?),
-                delivered_ms: u64::from_le_bytes(cut.array()?),
-                count: cut.length()?,
-            });
-        }
-        for _ in 0..cut.length()? {
-            see(Element::Consumer(cut.string()?.bytes(&mut self.one)?));
-            cut.take(if kind >= 21 { 16 } else { 8 })?;
-            for _ in 0..cut.length()? {
-                see(Element::Owned(stream_id(cut.array()?)));
-            }
-        }
-        if kind == 27 {
-            // Pending entries that no consumer owns any more: that they are not owned says so.
-            for _ in 0..cut.length()? {
-                cut.take(16)?;
-            }
-        }
-        Ok(())
-    }
 }
 
-fn stream_id(bytes: [u8; 16]) -> StreamId {
+pub(super) fn stream_id(bytes: [u8; 16]) -> StreamId {
     let both = u128::from_be_bytes(bytes);
     ((both >> 64) as u64, both as u64)
 }

@@ -1,13 +1,15 @@
 //! Values in the pieces that they are laid out in: an element of a plain value, a node of a list or a
-//! stream, the whole of a packed value.
+//! stream, the whole of a packed value; then what follows a stream's nodes, one thing after the other.
 //!
-//! A digest goes through all of them at once; who builds a value up elsewhere takes one after the
-//! other and stops in between, so that a value of any size needs room for one.
+//! A digest of a value that is there goes through all of them at once; of one that is still coming
+//! ([`Arriving`](super::arriving::Arriving)) those are taken that are there whole, so that a value of any
+//! size needs room for one.
 
 use super::super::cut::Cut;
-use super::super::error::{Fault, RdbError};
+use super::super::error::Fault;
 use super::super::{Dialect, Vendor};
 use super::plain::{self, Expiry};
+use super::rest::Rest;
 use super::{Buffers, Element};
 
 /// What stands in front of the units.
@@ -20,52 +22,50 @@ struct Head {
 
 /// A value taken unit by unit.
 #[derive(Debug)]
-pub(in crate::rdb) struct Units<'a> {
-    head: Head,
-    cut: Cut<'a>,
-    left: u64,
+pub(super) struct Units {
+    dialect: Dialect,
+    number: u8,
+    /// What stands in front, once it was read, and how many units are left.
+    begun: Option<(Head, u64)>,
+    rest: Rest,
     buffers: Buffers,
 }
 
-impl<'a> Units<'a> {
-    pub(in crate::rdb) fn new(
-        dialect: Dialect,
-        number: u8,
-        value: &'a [u8],
-    ) -> Result<Units<'a>, RdbError> {
-        let mut cut = Cut::new(value, 0);
-        let head = head(dialect, number, &mut cut).map_err(|fault| fault.at(cut.at as u64))?;
-        Ok(Units {
-            head,
-            cut,
-            left: head.units,
+impl Units {
+    pub(super) fn new(dialect: Dialect, number: u8) -> Units {
+        Units {
+            dialect,
+            number,
+            begun: None,
+            rest: Rest::new(number),
             buffers: Buffers::default(),
-        })
+        }
     }
 
-    /// Whether all units were shown.
-    pub(in crate::rdb) fn is_over(&self) -> bool {
-        self.left == 0
-    }
-
-    /// Shows the elements of the next unit; false when there was none left. What follows a stream's
-    /// nodes is not shown.
-    pub(in crate::rdb) fn next(
+    /// Shows the elements of the next unit; false when there was none left. On [`Fault::Truncated`]
+    /// nothing was shown, and the cut stands where it is to go on.
+    pub(super) fn next(
         &mut self,
+        cut: &mut Cut<'_>,
         see: &mut impl FnMut(Element<'_>),
-    ) -> Result<bool, RdbError> {
-        if self.left == 0 {
-            return if self.cut.is_at_end() || is_stream(self.head.number) {
-                Ok(false)
-            } else {
-                Err(Fault::Trailing.at(self.cut.at as u64))
+    ) -> Result<bool, Fault> {
+        let (head, left) = match self.begun {
+            Some(begun) => begun,
+            None => {
+                let head = cut.whole(|cut| head(self.dialect, self.number, cut))?;
+                (head, head.units)
+            }
+        };
+        self.begun = Some((head, left));
+        if left == 0 {
+            return match is_stream(self.number) {
+                true => self.rest.step(cut, &mut self.buffers.one, see),
+                false => Ok(false),
             };
         }
-        self.left -= 1;
-        self.buffers
-            .unit(self.head, &mut self.cut, see)
-            .map(|()| true)
-            .map_err(|fault| fault.at(self.cut.at as u64))
+        cut.whole(|cut| self.buffers.unit(head, cut, see))?;
+        self.begun = Some((head, left - 1));
+        Ok(true)
     }
 }
 
@@ -110,7 +110,8 @@ impl Buffers {
             self.unit(head, cut, see)?;
         }
         if is_stream(number) {
-            self.stream_rest(number, cut, see)?;
+            let mut rest = Rest::new(number);
+            while rest.step(cut, &mut self.one, see)? {}
         }
         if cut.is_at_end() {
             Ok(())

@@ -53,6 +53,14 @@ impl Batch {
         self.words.push(self.bytes.len());
     }
 
+    /// More of the last word.
+    pub(super) fn more(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        if let Some(end) = self.words.last_mut() {
+            *end = self.bytes.len();
+        }
+    }
+
     /// A word that is there already, once more.
     pub(super) fn word_again(&mut self, number: usize) {
         let range = self.range(number);

@@ -1,6 +1,6 @@
 //! Elements put into commands that keep within the limits.
 
-use super::super::decode::{Element, StreamId};
+use super::super::decode::{Element, Shown, StreamId};
 use super::{Batch, Limits};
 
 /// The batch under way.
@@ -39,7 +39,63 @@ impl<'b> Build<'b> {
         self.taken > 0 && (self.taken >= self.limits.items || self.bytes >= self.limits.bytes)
     }
 
-    pub(super) fn take(&mut self, element: Element<'_>) {
+    /// A command that is whole as it is.
+    pub(super) fn command(&mut self, words: &[&[u8]]) {
+        for word in words {
+            self.batch.word(word);
+        }
+        self.batch.end();
+    }
+
+    /// Begins a string: what there is of it takes the place of whatever is there, also when it is empty.
+    pub(super) fn set(&mut self) {
+        self.begin_text(b"SET");
+    }
+
+    fn begin_text(&mut self, name: &'static [u8]) {
+        self.batch.word(name);
+        self.batch.word(b"");
+        self.open = Some(Open {
+            name,
+            bytes: 0,
+            items: 0,
+        });
+    }
+
+    /// The next bytes of a string, in as many commands as they need.
+    fn text(&mut self, mut text: &[u8]) {
+        let most = self.limits.bytes.max(1);
+        while !text.is_empty() {
+            let room = match &self.open {
+                Some(open) if open.bytes < most => most - open.bytes,
+                Some(_) => {
+                    self.close();
+                    continue;
+                }
+                None => {
+                    self.begin_text(b"APPEND");
+                    most
+                }
+            };
+            let (now, later) = text.split_at(room.min(text.len()));
+            self.batch.more(now);
+            if let Some(open) = &mut self.open {
+                open.bytes += now.len();
+            }
+            self.taken += 1;
+            self.bytes += now.len();
+            text = later;
+        }
+    }
+
+    pub(super) fn take(&mut self, shown: Shown<'_>) {
+        match shown {
+            Shown::Bytes(text) => self.text(text),
+            Shown::Element(element) => self.element(element),
+        }
+    }
+
+    fn element(&mut self, element: Element<'_>) {
         match element {
             Element::Item(text) => self.add(b"RPUSH", &[text]),
             Element::Member(text) => self.add(b"SADD", &[text]),
@@ -64,8 +120,7 @@ impl<'b> Build<'b> {
                 self.batch.word(value);
                 self.bytes += field.len() + value.len();
             }
-            // A string is cut otherwise; of a stream only the entries are shown, and what is opaque
-            // was refused.
+            // What stands behind a stream's entries went in front of them.
             _ => {}
         }
     }

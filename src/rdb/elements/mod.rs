@@ -2,9 +2,10 @@
 //!
 //! RESTORE blocks a server for as long as it takes to load the value: most of a second for a hash of a
 //! million fields, and more than `proto-max-bulk-len` is refused outright. So big values are sent as
-//! RPUSH, SADD, ZADD, HSET, XADD, APPEND in batches that are taken one after the other and need, beside
-//! the value's bytes, memory for one batch or one packed node, whichever is larger, and for a
-//! compressed string unpacked.
+//! RPUSH, SADD, ZADD, HSET, XADD, APPEND in batches that are taken one after the other, while the value's
+//! bytes come: what it takes is memory for one batch, for what was pushed last and for one element or packed
+//! node, whichever is larger. What must be known of all of a value before its first element goes (what stands
+//! behind a stream's entries, when fields expire) an [`Outline`] finds in a round before.
 //!
 //! A stream begins as a RESTORE of itself without entries: groups, pending entries and consumers come
 //! back exactly, also those whose entries were deleted, which no command could build; only what is
@@ -13,17 +14,16 @@
 
 mod batch;
 mod build;
-
-use std::borrow::Cow;
+mod outline;
 
 pub use batch::{Batch, Command};
+pub use outline::Outline;
 
 use self::build::Build;
 use super::Family;
 use super::bridge::{Accepts, Bridged, Counters, Losses, Reason, append_skeleton, bridge, unfit};
-use super::cut::{Cut, Text};
-use super::decode::Units;
-use super::error::{Fault, RdbError};
+use super::decode::{Arriving, Came};
+use super::error::RdbError;
 use super::item::Entry;
 use super::kind::family;
 
@@ -39,60 +39,93 @@ pub struct Limits {
     pub items: usize,
 }
 
-/// A value that is taken apart.
-pub struct Elements<'a> {
-    source: Source<'a>,
+/// A value that is taken apart as it comes.
+pub struct Elements {
+    arriving: Arriving,
     limits: Limits,
     lost: Losses,
     batch: Batch,
-}
-
-enum Source<'a> {
-    Text {
-        text: Cow<'a, [u8]>,
-        /// How much of it was given; `None` before the first piece, which may be empty.
-        given: Option<usize>,
-    },
-    Units {
-        units: Units<'a>,
-        first: Option<First>,
-        /// What is said of a stream behind its entries.
-        last: Option<Counters>,
-        keeps_counters: bool,
-    },
+    first: Option<First>,
+    /// What is said of a stream behind its entries.
+    last: Option<Counters>,
+    keeps_counters: bool,
 }
 
 /// What comes before all elements.
 enum First {
     /// What an interrupted build left behind goes.
     Unlink,
+    /// A string takes its place by itself.
+    Set,
     /// A stream without its entries.
     Skeleton(Vec<u8>),
 }
 
-impl<'a> Elements<'a> {
-    /// Takes apart a value for that server, or says why it cannot be.
+impl Elements {
+    /// Takes apart a value that is there whole for that server, or says why it cannot be.
     ///
     /// # Errors
     /// When its type is not known or its value is damaged.
     pub fn of(
-        entry: &Entry<'a>,
+        entry: &Entry<'_>,
         accepts: Accepts,
         limits: Limits,
-    ) -> Result<Result<Elements<'a>, Reason>, RdbError> {
-        if let Some(reason) = unfit(entry, accepts)? {
+    ) -> Result<Result<Elements, Reason>, RdbError> {
+        let mut outline = Outline::of(entry)?;
+        if outline.wants_bytes() {
+            outline.push(entry.value)?;
+        }
+        Ok(match Elements::begin(&outline, accepts, limits)? {
+            Err(reason) => Err(reason),
+            Ok(mut elements) => {
+                elements.push(entry.value);
+                elements.close();
+                Ok(elements)
+            }
+        })
+    }
+
+    /// The same of one whose bytes are pushed as they come, once its outline is known.
+    ///
+    /// # Errors
+    /// When its type is not known or what was seen of its value is damaged.
+    pub fn begin(
+        outline: &Outline,
+        accepts: Accepts,
+        limits: Limits,
+    ) -> Result<Result<Elements, Reason>, RdbError> {
+        let entry = &outline.entry()?;
+        if let Some(reason) = unfit(entry, outline.expiries(), accepts)? {
             return Ok(Err(reason));
         }
         let mut lost = Losses {
             metadata: !entry.meta.is_empty(),
             ..Losses::default()
         };
+        let (first, last) = match family(entry.dialect, entry.kind)? {
+            Family::Text => (First::Set, None),
+            Family::Stream => skeleton(entry, accepts, outline.has_entries(), &mut lost)?,
+            _ => (First::Unlink, None),
+        };
         Ok(Ok(Elements {
-            source: source(entry, accepts, &mut lost)?,
+            arriving: Arriving::new(entry.dialect, entry.kind)?,
             limits,
             lost,
             batch: Batch::default(),
+            first: Some(first),
+            last,
+            keeps_counters: accepts.rdb >= COUNTERS_SINCE,
         }))
+    }
+
+    /// Takes the next bytes of the value.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.arriving.push(bytes);
+    }
+
+    /// Says that all of it was pushed.
+    pub fn close(&mut self) {
+        self.arriving.close();
     }
 
     /// What has no place in commands, or none on that server.
@@ -100,77 +133,32 @@ impl<'a> Elements<'a> {
         self.lost
     }
 
-    /// The next commands; `None` when the value is whole. After an error it never will be.
+    /// The next commands; `None` when more must be pushed or, once it was closed, when the value is whole.
+    /// After an error it never will be.
     ///
     /// # Errors
     /// When the value is damaged.
     pub fn next_batch(&mut self) -> Result<Option<&Batch>, RdbError> {
         self.batch.clear();
-        let limits = self.limits;
-        match &mut self.source {
-            Source::Text { text, given } => *given = piece(text, *given, limits, &mut self.batch),
-            Source::Units {
-                units,
-                first,
-                last,
-                keeps_counters,
-            } => {
-                begin(first.take(), &mut self.batch);
-                let mut build = Build::new(&mut self.batch, limits);
-                let mut more = true;
-                while more && !build.is_full() {
-                    more = units.next(&mut |element| build.take(element))?;
-                }
-                build.close();
-                if let Some(counters) = last.take_if(|_| !more) {
-                    settle(&counters, *keeps_counters, &mut self.batch);
-                }
+        let mut build = Build::new(&mut self.batch, self.limits);
+        let mut came = Came::Some;
+        match self.first.take() {
+            None => {}
+            Some(First::Set) => build.set(),
+            Some(First::Unlink) => build.command(&[b"UNLINK"]),
+            Some(First::Skeleton(payload)) => {
+                build.command(&[b"RESTORE", b"0", &payload, b"REPLACE"]);
             }
+        }
+        while came == Came::Some && !build.is_full() {
+            came = self.arriving.next(&mut |shown| build.take(shown))?;
+        }
+        build.close();
+        if let Some(counters) = self.last.take_if(|_| came == Came::End) {
+            settle(&counters, self.keeps_counters, &mut build);
         }
         let is_over = self.batch.commands().len() == 0;
         Ok((!is_over).then_some(&self.batch))
-    }
-}
-
-fn source<'a>(
-    entry: &Entry<'a>,
-    accepts: Accepts,
-    lost: &mut Losses,
-) -> Result<Source<'a>, RdbError> {
-    let family = family(entry.dialect, entry.kind)?;
-    if family == Family::Text {
-        return Ok(Source::Text {
-            text: text_of(entry.value)?,
-            given: None,
-        });
-    }
-    let units = Units::new(entry.dialect, entry.kind, entry.value)?;
-    let (first, last) = match family {
-        Family::Stream => skeleton(entry, accepts, !units.is_over(), lost)?,
-        _ => (First::Unlink, None),
-    };
-    Ok(Source::Units {
-        units,
-        first: Some(first),
-        last,
-        keeps_counters: accepts.rdb >= COUNTERS_SINCE,
-    })
-}
-
-/// A string, unpacked when it is compressed.
-fn text_of(value: &[u8]) -> Result<Cow<'_, [u8]>, RdbError> {
-    let mut cut = Cut::new(value, 0);
-    let mut unpacked = Vec::new();
-    let text = cut.string().and_then(|text| match text {
-        Text::Plain(text) => Ok(Cow::Borrowed(text)),
-        other => {
-            other.bytes(&mut unpacked)?;
-            Ok(Cow::Owned(unpacked))
-        }
-    });
-    match text {
-        Ok(_) if !cut.is_at_end() => Err(Fault::Trailing.at(cut.at as u64)),
-        text => text.map_err(|fault| fault.at(cut.at as u64)),
     }
 }
 
@@ -197,28 +185,8 @@ fn skeleton(
     Ok((First::Skeleton(payload), None))
 }
 
-fn begin(first: Option<First>, batch: &mut Batch) {
-    match first {
-        None => {}
-        Some(First::Unlink) => command(&[b"UNLINK"], batch),
-        Some(First::Skeleton(payload)) => command(&[b"RESTORE", b"0", &payload, b"REPLACE"], batch),
-    }
-}
-
-/// The next piece of a string; how much was given with it.
-fn piece(text: &[u8], given: Option<usize>, limits: Limits, batch: &mut Batch) -> Option<usize> {
-    let from = given.unwrap_or(0);
-    let to = from.saturating_add(limits.bytes.max(1)).min(text.len());
-    match given {
-        None => command(&[b"SET", &text[..to]], batch),
-        Some(_) if from < to => command(&[b"APPEND", &text[from..to]], batch),
-        Some(_) => {}
-    }
-    Some(to)
-}
-
 /// The last id and, where the server has them, the counters; both may be ahead of the entries.
-fn settle(counters: &Counters, keeps_counters: bool, batch: &mut Batch) {
+fn settle(counters: &Counters, keeps_counters: bool, build: &mut Build<'_>) {
     let last = build::text(counters.last);
     match counters.deleted_and_added {
         Some((deleted, added)) if keeps_counters => {
@@ -231,17 +199,10 @@ fn settle(counters: &Counters, keeps_counters: bool, batch: &mut Batch) {
                 "MAXDELETEDID",
                 &deleted,
             ];
-            command(&words.map(str::as_bytes), batch);
+            build.command(&words.map(str::as_bytes));
         }
-        _ => command(&[b"XSETID", last.as_bytes()], batch),
+        _ => build.command(&[b"XSETID", last.as_bytes()]),
     }
-}
-
-fn command(words: &[&[u8]], batch: &mut Batch) {
-    for word in words {
-        batch.word(word);
-    }
-    batch.end();
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Large values go in parts, and come to the same.
+//! Large values go in parts, and come to the same; nobody holds one whole.
 
 use super::*;
 
@@ -56,4 +56,111 @@ fn large_values_go_in_parts_and_are_equal() {
     let report = proven(stage.restore(&target[0].addr(), &skipped).run());
     assert_eq!(report["kept"], 5);
     assert_eq!(keys(&servers), 5);
+}
+
+/// What a run may take at any size. Whoever holds one of the values below whole takes more.
+const MOST_KIB: u64 = 96 << 10;
+
+/// Seconds on a quiet machine.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Backs up one value of 40 MiB and more, proves the snapshot, restores it and reads it back, each in bounded
+/// memory. The script makes the value at `KEYS[1]`.
+#[track_caller]
+fn never_held(script: &str) {
+    let stage = Stage {
+        home: Home::new(),
+        source: Fleet::cluster(1, 0),
+    };
+    let said = stage.source[0].cli(&["EVAL", script, "1", "{l}"]);
+    assert!(!said.contains("ERR"), "{said}");
+    let (addr, url) = (stage.source[0].addr(), stage.repository());
+    let words = ["backup", &addr, "--repo", &url, "-o", "json"];
+    let backup = stage
+        .home
+        .goodcache(&words)
+        .within(PATIENCE)
+        .run()
+        .expect(0);
+    let raw = backup.json()["report"]["snapshot"]["bytes_raw"].clone();
+    assert!(raw.as_u64().unwrap() > 40 << 20, "{raw}");
+    let words = ["backup", "verify", "latest", "--read-data", "--repo", &url];
+    let verify = stage
+        .home
+        .goodcache(&words)
+        .within(PATIENCE)
+        .run()
+        .expect(0);
+    let target = empty(1);
+    let restore = stage.restore(&target[0].addr(), &[]).within(PATIENCE).run();
+    for (what, run) in [
+        ("backup", &backup),
+        ("verify", &verify),
+        ("restore", &restore),
+    ] {
+        let kib = run.peak_kib;
+        assert!(
+            kib > 0 && kib < MOST_KIB,
+            "{what} of {raw} bytes: {kib} KiB"
+        );
+    }
+    let report = proven(restore);
+    assert_eq!(report["in_parts"], 1);
+    assert_eq!(report["proof"]["keys_equal"], 1);
+}
+
+#[test]
+fn a_long_string_is_never_held() {
+    never_held(
+        "for i = 1, 1050 do
+            redis.call('APPEND', KEYS[1], string.rep(redis.sha1hex(i), 1024))
+        end",
+    );
+}
+
+#[test]
+fn a_long_hash_is_never_held() {
+    never_held(
+        "for i = 1, 10500 do
+            redis.call('HSET', KEYS[1], redis.sha1hex(i), string.rep(redis.sha1hex(i), 100))
+        end",
+    );
+}
+
+#[test]
+fn a_long_set_is_never_held() {
+    never_held(
+        "for i = 1, 10500 do
+            redis.call('SADD', KEYS[1], string.rep(redis.sha1hex(i), 100))
+        end",
+    );
+}
+
+#[test]
+fn a_long_sorted_set_is_never_held() {
+    never_held(
+        "for i = 1, 10500 do
+            redis.call('ZADD', KEYS[1], i, string.rep(redis.sha1hex(i), 100))
+        end",
+    );
+}
+
+#[test]
+fn a_long_list_is_never_held() {
+    never_held(
+        "for i = 1, 10500 do
+            redis.call('RPUSH', KEYS[1], string.rep(redis.sha1hex(i), 100))
+        end",
+    );
+}
+
+#[test]
+fn a_long_stream_is_never_held() {
+    never_held(
+        "for i = 1, 10500 do
+            redis.call('XADD', KEYS[1], i .. '-1', 'f', string.rep(redis.sha1hex(i), 100))
+        end
+        redis.call('XGROUP', 'CREATE', KEYS[1], 'g', '0')
+        redis.call('XREADGROUP', 'GROUP', 'g', 'me', 'COUNT', '1', 'STREAMS', KEYS[1], '>')",
+    );
 }

@@ -12,7 +12,7 @@ use futures_util::{TryStreamExt, pin_mut};
 
 use crate::archive::{ArchiveError, ChunkError, Manifest, Repository, Stretch};
 use crate::model::{Slot, SlotSet};
-use crate::rdb::{Digester, Item, RdbError, Reader, Step, preamble};
+use crate::rdb::{Digester, Entry, Item, LONG, Place, RdbError, Reader, Step, preamble};
 
 const AHEAD: usize = 2;
 
@@ -27,13 +27,13 @@ pub(super) async fn keys_of(
 ) -> Result<Keys, ArchiveError> {
     let (mut keys, mut digester) = (Keys::new(), Digester::new());
     for (index, shard) in manifest.shards.iter().enumerate() {
-        let (mut reader, mut due) = (Reader::new(), 0);
+        let (mut reader, mut due) = (Reader::in_parts(LONG), 0);
         let pieces = repository.pieces(manifest, index, Stretch::Base, Some(slots), AHEAD);
         pin_mut!(pieces);
         while let Some(piece) = pieces.try_next().await? {
             let place = shard.base.iter().position(|own| own == piece.chunk);
             if place != Some(due) {
-                reader = Reader::new();
+                reader = Reader::in_parts(LONG);
                 reader.push(&preamble(&shard.rdb, piece.chunk.db()));
             }
             due = place.map_or(0, |place| place + 1);
@@ -58,15 +58,17 @@ pub(in crate::ops::backup) fn take(
     keys: &mut Keys,
     is_last: bool,
 ) -> Result<(), RdbError> {
+    let mut keep = |entry: &Entry<'_>, place: Option<Place>| {
+        let is_wanted = Slot::new(entry.slot()).is_some_and(|slot| slots.contains(slot));
+        if is_wanted && let Some(hash) = digester.fold(entry, place)? {
+            keys.insert((entry.db, entry.key.to_vec()), hash);
+        }
+        Ok(())
+    };
     loop {
         match reader.step() {
-            Ok(Step::Item(Item::Entry(entry))) => {
-                let is_wanted = Slot::new(entry.slot()).is_some_and(|slot| slots.contains(slot));
-                if is_wanted {
-                    let hash = digester.hash(&entry)?;
-                    keys.insert((entry.db, entry.key.to_vec()), hash);
-                }
-            }
+            Ok(Step::Item(Item::Entry(entry))) => keep(&entry, None)?,
+            Ok(Step::Item(Item::Part(part))) => keep(&part.entry, Some(part.place))?,
             Ok(Step::Item(_)) => {}
             Ok(Step::NeedMore | Step::Done) => return Ok(()),
             // The checksum is that of the whole stream; each piece was proven by its own.

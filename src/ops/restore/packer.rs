@@ -1,0 +1,225 @@
+//! The entries of one run of pieces, packed for the masters that own their slots: small ones together, long
+//! ones each on their own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::large::{Large, Source, Stored};
+use super::load::Loading;
+use super::pack::Packed;
+use super::parcel::{Parcel, Ticket};
+use super::routes::Table;
+use super::trouble::Trouble;
+use crate::cluster::lane::Batch;
+use crate::rdb::{Entry, Family, Item, Part, Place, RdbError, Reader, Step, Way, family};
+
+/// How large a batch becomes, and how many commands it has, at the most.
+const BATCH: usize = 64 << 10;
+const COMMANDS: usize = 512;
+/// How far the last command of a batch goes beyond that as a rule.
+const ROOM: usize = 4 << 10;
+
+/// Why a walk ended too early.
+pub(super) enum Failed {
+    Rdb(RdbError),
+    Trouble(Trouble),
+}
+
+/// Packs the entries of one job.
+pub(super) struct Packer<'a> {
+    loading: &'a Loading<'a>,
+    shard: usize,
+    table: Arc<Table>,
+    /// What waits to become large enough, for each master and database.
+    open: BTreeMap<(usize, u64), (Batch, Vec<u16>)>,
+    tickets: Vec<Arc<Ticket>>,
+    payload: Vec<u8>,
+    now_ms: u64,
+    /// Each piece so far, and where in what was read it begins.
+    begins: Vec<(usize, u64)>,
+    /// Bytes of the long value under way.
+    long: u64,
+}
+
+/// What is to be done with an entry outside the walk, which borrows it.
+enum Due<'a> {
+    Nothing,
+    Full((usize, u64)),
+    Large(Large<'a>),
+}
+
+impl<'a> Packer<'a> {
+    pub(super) fn new(loading: &'a Loading<'a>, shard: usize) -> Packer<'a> {
+        Packer {
+            loading,
+            shard,
+            table: loading.routes.now(),
+            open: BTreeMap::new(),
+            tickets: Vec::new(),
+            payload: Vec::new(),
+            now_ms: (loading.packing.now_ms)(),
+            begins: Vec::new(),
+            long: 0,
+        }
+    }
+
+    /// Begins a piece, in front of which so many bytes were read.
+    pub(super) fn begin(&mut self, piece: usize, pushed: u64) {
+        self.begins.push((piece, pushed));
+        self.now_ms = (self.loading.packing.now_ms)();
+        let done = self.loading.done.clone();
+        let ticket = Ticket::new((self.shard, piece), done);
+        self.tickets.push(Arc::new(ticket));
+    }
+
+    /// Takes every entry that has come.
+    pub(super) async fn walk(&mut self, reader: &mut Reader, is_last: bool) -> Result<(), Failed> {
+        loop {
+            let due = match reader.step() {
+                Ok(Step::Item(Item::Entry(entry))) => self.take(&entry).map_err(Failed::Rdb)?,
+                Ok(Step::Item(Item::Part(part))) => self.part(&part),
+                Ok(Step::Item(_)) => Due::Nothing,
+                Ok(Step::NeedMore | Step::Done) => return Ok(()),
+                // The checksum is that of the whole stream; each piece was proven by its own.
+                Err(error) if is_last && error.is_checksum() => return Ok(()),
+                Err(error) => return Err(Failed::Rdb(error)),
+            };
+            match due {
+                Due::Nothing => {}
+                Due::Full(way) => self.send(way).await.map_err(Failed::Trouble)?,
+                Due::Large(large) => self.large(&large).await?,
+            }
+        }
+    }
+
+    fn take(&mut self, entry: &Entry<'_>) -> Result<Due<'a>, RdbError> {
+        let (loading, packing) = (self.loading, &self.loading.packing);
+        match packing.judge(entry, self.now_ms) {
+            Packed::Whole => {}
+            other => {
+                loading.count(other, entry);
+                return Ok(Due::Nothing);
+            }
+        }
+        let slot = entry.slot();
+        if loading.big.is_meant(entry) {
+            let value = entry.value.to_vec();
+            let large = Large::new(entry, value.len() as u64, Source::Held(value));
+            return Ok(Due::Large(large));
+        }
+        // Where nobody owns the slot just now, the first master says who does as soon as one does.
+        let way = (self.table.owner(slot).unwrap_or(0), entry.db);
+        let begun = || {
+            (
+                Batch::with_capacity(BATCH + ROOM),
+                Vec::with_capacity(COMMANDS),
+            )
+        };
+        let (batch, slots) = self.open.entry(way).or_insert_with(begun);
+        let packed = packing.pack(entry, &mut self.payload, batch)?;
+        loading.count(packed, entry);
+        if packed != Packed::Whole {
+            return Ok(Due::Nothing);
+        }
+        slots.push(slot);
+        Ok(match batch.size() >= BATCH || batch.len() >= COMMANDS {
+            true => Due::Full(way),
+            false => Due::Nothing,
+        })
+    }
+
+    /// A part of a long value: with the last it is known how long it is, and it is sent.
+    fn part(&mut self, part: &Part<'_>) -> Due<'a> {
+        if part.place == Place::First {
+            self.long = 0;
+        }
+        self.long += part.entry.value.len() as u64;
+        if part.place != Place::Last {
+            return Due::Nothing;
+        }
+        let (loading, entry) = (self.loading, &part.entry);
+        match loading.packing.judge(entry, self.now_ms) {
+            Packed::Whole => {}
+            other => {
+                loading.count(other, entry);
+                return Due::Nothing;
+            }
+        }
+        let begins = entry.range.start;
+        let within = self.begins.iter().rev().find(|(_, at)| *at <= begins);
+        let (piece, at) = within.copied().unwrap_or_default();
+        let stored = Stored {
+            repository: loading.repository,
+            manifest: loading.manifest,
+            shard: self.shard,
+            piece,
+            offset: usize::try_from(begins - at).unwrap_or(usize::MAX),
+        };
+        Due::Large(Large::new(entry, self.long, Source::Stored(stored)))
+    }
+
+    async fn large(&mut self, large: &Large<'_>) -> Result<(), Failed> {
+        let family = family(large.dialect, large.kind).map_err(Failed::Rdb)?;
+        if matches!(family, Family::Module | Family::Array) {
+            return self.whole(large).await;
+        }
+        let sent = self.loading.big.send(&self.loading.packing, large).await;
+        let sent = sent.map_err(Failed::Trouble)?;
+        self.loading.count_large(sent, large);
+        Ok(())
+    }
+
+    /// What RESTORE takes or nothing does: it is held whole once, as its command.
+    async fn whole(&mut self, large: &Large<'_>) -> Result<(), Failed> {
+        let packing = &self.loading.packing;
+        let entry = large.entry();
+        let entry = packing.as_it_goes(&entry);
+        if let Way::Impossible(reason) = packing.way(&entry).map_err(Failed::Rdb)? {
+            self.loading.count(Packed::Impossible(reason), &entry);
+            return Ok(());
+        }
+        let batch = packing.pack_large(large).await.map_err(Failed::Trouble)?;
+        self.loading.count(Packed::Whole, &entry);
+        let way = (self.table.owner(large.slot).unwrap_or(0), large.db);
+        let sent = self.dispatch(way, batch, vec![large.slot]).await;
+        sent.map_err(Failed::Trouble)
+    }
+
+    async fn send(&mut self, way: (usize, u64)) -> Result<(), Trouble> {
+        match self.open.remove(&way) {
+            Some((batch, slots)) => self.dispatch(way, batch, slots).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn dispatch(
+        &mut self,
+        way: (usize, u64),
+        batch: Batch,
+        slots: Vec<u16>,
+    ) -> Result<(), Trouble> {
+        let Some(addr) = self.table.masters.get(way.0) else {
+            return Err(Trouble::NoLook("the target has no master".to_owned()));
+        };
+        self.loading.brake.take(batch.size()).await;
+        let parcel = Parcel::new(batch, slots, way.1, self.tickets.clone());
+        Ok(self.loading.feeds.send(addr, parcel).await?)
+    }
+
+    /// The end of a piece: what waits goes, and the piece is done when all of it is answered.
+    pub(super) async fn end(&mut self) -> Result<(), Trouble> {
+        for way in self.open.keys().copied().collect::<Vec<_>>() {
+            self.send(way).await?;
+        }
+        self.tickets.clear();
+        self.table = self.loading.routes.now();
+        Ok(())
+    }
+}
+
+/// Dropped on the way, its pieces are not done.
+impl Drop for Packer<'_> {
+    fn drop(&mut self) {
+        self.tickets.iter().for_each(|ticket| ticket.void());
+    }
+}
