@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_is_told_without_the_name_of_a_file_that_nobody_gave() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("saved").tempdir().unwrap();
         let path = folder.path().join("missing/survey.json");
         let failure = write(&path, &Survey::default()).unwrap_err();
         let text = failure.text();

@@ -29,6 +29,27 @@ pub fn with_buffer(
     Some(classes.collect::<Vec<_>>().join(" "))
 }
 
+/// Two proposals for the limits of all classes in one, where each changes other classes than the
+/// other; `None` where both change one class, differently.
+pub fn both_buffers(present: &str, one: &str, other: &str) -> Option<String> {
+    let classes = |text: &str| -> Vec<String> {
+        let words: Vec<&str> = text.split_ascii_whitespace().collect();
+        words.chunks(4).map(|four| four.join(" ")).collect()
+    };
+    let (present, one, other) = (classes(present), classes(one), classes(other));
+    if one.len() != present.len() || other.len() != present.len() {
+        return None;
+    }
+    let each = present.iter().zip(one.iter().zip(&other));
+    let merged = each.map(|(now, (one, other))| match (one == now, other == now) {
+        (true, _) => Some(other.as_str()),
+        (_, true) => Some(one.as_str()),
+        _ => (one == other).then_some(one.as_str()),
+    });
+    let merged: Option<Vec<&str>> = merged.collect();
+    Some(merged?.join(" "))
+}
+
 /// The limits of one class: hard and soft in bytes, and seconds.
 pub fn buffer(present: &str, class: &str) -> Option<(u64, u64, u64)> {
     let words: Vec<&str> = present.split_ascii_whitespace().collect();
@@ -146,6 +167,20 @@ mod tests {
         );
         assert_eq!(with_buffer("normal 0", "normal", 1, 1, 1), None);
         assert_eq!(with_buffer("", "normal", 1, 1, 1), None);
+    }
+
+    #[test]
+    fn changes_of_different_classes_go_together() {
+        let present = "normal 0 0 0 slave 2 1 60 pubsub 4 3 60";
+        let normal = "normal 9 8 60 slave 2 1 60 pubsub 4 3 60";
+        let replica = "normal 0 0 0 slave 7 6 60 pubsub 4 3 60";
+        assert_eq!(
+            both_buffers(present, normal, replica).unwrap(),
+            "normal 9 8 60 slave 7 6 60 pubsub 4 3 60"
+        );
+        let more = "normal 5 5 60 slave 2 1 60 pubsub 4 3 60";
+        assert_eq!(both_buffers(present, normal, more), None);
+        assert_eq!(both_buffers(present, normal, "normal 0 0 0"), None);
     }
 
     #[test]

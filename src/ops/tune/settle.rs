@@ -43,10 +43,11 @@ fn argue(late: Recommendation, kept: &mut [Recommendation], overruled: &mut Vec<
 
 /// Keeps of a recommendation what none before it decided.
 fn place(mut late: Recommendation, kept: &mut Vec<Recommendation>, overruled: &mut Vec<Overruled>) {
-    for early in kept.iter() {
+    for early in kept.iter_mut() {
         if !decide_alike(early, &late) {
             continue;
         }
+        join_buffers(early, &mut late);
         let contrary = give_way(&mut late.changes, early);
         if !contrary.is_empty() {
             overruled.push(Overruled {
@@ -60,6 +61,32 @@ fn place(mut late: Recommendation, kept: &mut Vec<Recommendation>, overruled: &m
     }
     if !late.changes.is_empty() {
         kept.push(late);
+    }
+}
+
+/// The buffer limits of all classes are one setting: two rules that change different classes of one
+/// node both have their way, in one value.
+fn join_buffers(early: &mut Recommendation, late: &mut Recommendation) {
+    if late.parameter != "client-output-buffer-limit" {
+        return;
+    }
+    let before = late.changes.len();
+    late.changes.retain(|change| {
+        let same = |other: &&mut Change| other.addr == change.addr;
+        let Some(decided) = early.changes.iter_mut().find(same) else {
+            return true;
+        };
+        let present = change.present.as_deref().unwrap_or_default();
+        match form::both_buffers(present, &decided.proposed, &change.proposed) {
+            Some(both) => {
+                decided.proposed = both;
+                false
+            }
+            None => true,
+        }
+    });
+    if late.changes.len() < before {
+        early.evidence.push(format!("{}: {}", late.rule, late.why));
     }
 }
 
