@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod environment;
+pub mod evidence;
 pub mod exit;
 pub mod generate;
 pub mod nearest;
