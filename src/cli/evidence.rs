@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::cluster::{Access, Depth, Node, NodeError, clients, finished, sample_keys};
 use crate::host::drill::NodeAtHost;
@@ -40,9 +41,10 @@ pub async fn gather(access: &Access, survey: Survey, is_deep: bool) -> Evidence 
     let asked = servers.into_iter().map(|(addr, is_master)| {
         let access = access.clone();
         let depth = is_master.then_some(depth);
-        // A task of its own: reading a hundred answers is work for all cores.
+        // A task of its own: reading a hundred answers is work for all cores. Dropped with this future,
+        // it ends too.
         let task = async move { (addr.clone(), ask(&access, &addr, depth).await) };
-        async { finished(tokio::spawn(task)).await }
+        async { finished(AbortOnDropHandle::new(tokio::spawn(task))).await }
     });
     let asked = stream::iter(asked).buffer_unordered(AT_ONCE).collect();
     let (nodes, hosts): (BTreeMap<NodeAddr, Seen>, _) = join(asked, see(&machines, MACHINES)).await;
