@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod environment;
+pub mod evidence;
 pub mod exit;
 pub mod generate;
 pub mod nearest;
@@ -21,7 +22,6 @@ mod backup;
 mod check;
 mod create;
 mod destroy;
-mod evidence;
 mod failover;
 mod reach;
 mod restore;

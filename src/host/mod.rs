@@ -4,7 +4,8 @@
 //! processes and files, never slots. Containers made at once ([`docker`]), or by a compose file
 //! later, are read from one [`ClusterSpec`]; servers as plain processes of this machine are
 //! [`process`]. What a drill breaks and puts back again is [`drill`], and what is broken at the moment
-//! stands in the [`journal`]. How busy this machine is itself, [`here`] tells.
+//! stands in the [`journal`]. How busy this machine is itself, [`here`] tells; what limits and settings
+//! the machines of nodes have, [`seen`].
 
 pub mod compose;
 pub mod context;
@@ -15,6 +16,7 @@ pub mod journal;
 mod node_conf;
 pub mod process;
 pub mod scratch;
+pub mod seen;
 mod spec;
 mod tarball;
 

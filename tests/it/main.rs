@@ -13,6 +13,7 @@ mod core;
 mod core_tls;
 mod create;
 mod docker;
+mod evidence;
 mod failover;
 mod floors;
 mod host_drills;

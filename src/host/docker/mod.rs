@@ -2,9 +2,9 @@
 //!
 //! Each file is one story: how the engine is reached (here), how an image comes to be there
 //! (`image`), how nodes are launched (`launch`, with `container`, `network` and `ports`), how they
-//! are found and taken away again (`found`), how an address inside maps to one outside (`map`), and
-//! how a node is found for a drill, broken and put back (`locate`, `inspect`,
-//! `drill`, `isolate`).
+//! are found and taken away again (`found`), how an address inside maps to one outside (`map`), what
+//! limits a node's container has (`seen`), and how a node is found for a drill, broken and put back
+//! (`locate`, `inspect`, `drill`, `isolate`).
 //! Every question to the engine has a deadline, and everything made is labelled before it exists.
 
 mod container;
@@ -19,6 +19,7 @@ mod locate;
 mod map;
 mod network;
 mod ports;
+mod seen;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -40,6 +41,7 @@ pub use isolate::Endpoint;
 pub use launch::{RunningNode, launch};
 pub(in crate::host) use locate::{Containers, containers, locate, nodes_inside};
 pub use map::{Mapped, node_map};
+pub(in crate::host) use seen::{machine, see};
 
 /// How long the engine may think about one question.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -4,6 +4,7 @@
 mod compose;
 mod create;
 mod drill;
+mod evidence;
 mod failover;
 mod launch;
 
