@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What goodcache does, shown on a real cluster of six local servers: made, filled with a little of the
-# GoodBooks load, checked, drilled, broken, healed, backed up, taken away; then the backup is put into a
+# GoodBooks load, checked, tuned, drilled, broken, healed, backed up, taken away; then the backup is put into a
 # cluster of four masters and proven equal. Each command is printed before its output. Settings,
 # data and snapshots live in a folder of their own, and the servers and it are gone afterwards, whatever
 # happens.
@@ -24,6 +24,11 @@ made+=("$name")
 run goodcache create "$name" --local --base-port "$port" --node-timeout 1s --yes
 run goodbooks --seed-node "127.0.0.1:$port" --scale $scale
 run goodcache check "$name"
+
+printf '\nwhat would suit its sessions better is told, set, and put back exactly:\n'
+run goodcache tune "$name" --sample 2s
+run goodcache tune "$name" --sample 0s --profile session --only latency,cluster.coverage --apply --yes --undo-file undo.json
+run goodcache tune "$name" --undo undo.json --yes
 
 printf '\nnow a master is killed, under load and on purpose:\n'
 printf '\n$ goodcache failover-test %s --shard 1 --confirm %s\n' "$name" "$name"

@@ -473,7 +473,7 @@ fn lasting(applied: &Applied) -> Vec<Cell> {
         lines.push(Cell::plain(format!(
             "written to the configuration file of {nodes}"
         )));
-    } else if lines.is_empty() && unwritten > 0 {
+    } else if lines.is_empty() && unwritten > 0 && applied.put_back.is_empty() {
         lines.push(Cell::plain(
             "it lasts until a node is started again: --rewrite writes it to the servers' files",
         ));

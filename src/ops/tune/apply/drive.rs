@@ -171,12 +171,29 @@ async fn one<'a>(
     if may_have_changed(&set) {
         changed.push(step);
     }
-    set.map_err(Trouble::of)?;
+    set.map_err(|fault| Trouble::of(told(step, &fault)))?;
     let held = tokio::select! {
         held = applying.baseline.hold(applying.access, stage) => held,
         () = applying.stop.cancelled() => return Err(Trouble::asked()),
     };
     held.map_err(|worse| Trouble::of(worsened(&worse)))
+}
+
+/// The fault, and where the server refused a value, the rule to leave out: from 7.0 on its words
+/// name the setting.
+fn told(step: &Step, fault: &Fault) -> String {
+    let Fault::Refused { said, .. } = fault else {
+        return fault.to_string();
+    };
+    let is_named = |set: &&Set| said.contains(&format!("'{}'", set.parameter));
+    let refused = match step.sets.as_slice() {
+        [only] => Some(only),
+        sets => sets.iter().find(is_named),
+    };
+    match refused {
+        Some(set) => format!("{fault}; leave it out with --except {}", set.rule),
+        None => fault.to_string(),
+    }
 }
 
 /// Whether the node may be other than before: the values of one that was lost meanwhile are not
