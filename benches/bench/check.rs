@@ -149,7 +149,8 @@ fn ending(outcome: &Outcome) -> String {
     }
 }
 
-fn cluster(masters: usize, replicas: usize) -> Fleet {
+/// A cluster whose nodes are patient with each other once it stands.
+pub fn cluster(masters: usize, replicas: usize) -> Fleet {
     let spec = Spec::with_args(&["--cluster-node-timeout", BRISK]);
     let fleet = Fleet::start_with(masters + replicas, |_| spec.clone());
     join(&fleet, masters);

@@ -25,13 +25,14 @@ mod restore;
 mod support;
 mod table;
 mod tool;
+mod tune;
 mod usable;
 
 use table::Row;
 
 type Scenario = fn() -> Vec<Row>;
 
-const SCENARIOS: [(&str, Scenario); 15] = [
+const SCENARIOS: [(&str, Scenario); 16] = [
     ("create-6", create::six),
     ("create-48", create::forty_eight),
     ("create-40-times", create::forty_times),
@@ -40,6 +41,7 @@ const SCENARIOS: [(&str, Scenario); 15] = [
     ("check-stopped", check::stopped),
     ("deep", check::deep),
     ("drill", drill::drill),
+    ("tune-100", tune::hundred),
     ("backup", backup::six),
     ("backup-sizes", backup::sizes),
     ("backup-stall", backup::stall),

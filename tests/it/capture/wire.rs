@@ -66,7 +66,11 @@ fn where_settings_may_not_be_changed_nothing_is_said() {
     stage.fleet[0].cli(&[&["ACL", "SETUSER", "weak"][..], &user].concat());
     let backup = stage.backup(&["--user", "weak"]);
     let outcome = backup.env("REDIS_PASSWORD", "pw").run().expect(0);
-    assert_eq!(outcome.json()["report"]["remarks"], serde_json::json!([]));
+    let report = outcome.json();
+    let remarks = report["report"]["remarks"].as_array().unwrap().iter();
+    // How busy the machine of these tests is stands on another page.
+    let of_settings = remarks.filter(|remark| !remark.to_string().contains("is busy"));
+    assert_eq!(of_settings.count(), 0, "{report:#}");
     assert!(!outcome.stderr.contains("setting"), "{}", outcome.stderr);
     assert_eq!(stage.setting(&stage.fleet[0], COMPRESSION), "yes");
 }
