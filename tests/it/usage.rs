@@ -10,7 +10,7 @@ use std::{env, fs};
 use crate::support::{Fleet, Home, Outcome, Spec, free_ports, goodcache, until};
 
 const SECRET: &str = "pl4nted-s3cret";
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "create",
     "check",
     "failover-test",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 7] = [
     "restore",
     "destroy",
     "generate",
+    "tune",
 ];
 
 /// Refused with that code, for that reason, and without a word on stdout.
