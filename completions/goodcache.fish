@@ -305,6 +305,7 @@ never\t'Never: the exit code tells only whether it could be looked'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l undo -d 'Put back exactly what that file\'s tune --apply changed' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l undo-file -d 'With --apply: where to write the undo file [default: beside the saved cluster]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l write-conf -d 'Write the advice as lines of a redis.conf' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l write-compose -d 'Of a cluster in Docker: write the advice as a compose file to be laid over its own' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l explain -d 'Explain a rule and look at nothing' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''

@@ -163,7 +163,8 @@ fn names(nodes: &[&Change]) -> String {
 fn whom(changes: &[Change], report: &Report) -> String {
     let are = |role| changes.iter().all(|change| change.role == role);
     match changes.len() {
-        all if all == report.nodes_answering && all > 1 => format!("all {all} nodes"),
+        all if all == report.nodes_known && all > 1 => format!("all {all} nodes"),
+        all if all == report.nodes_answering && all > 1 => format!("the {all} nodes that answered"),
         1 => changes[0].addr.to_string(),
         many if are(Role::Master) => format!("{many} masters"),
         many if are(Role::Replica) => format!("{many} replicas"),

@@ -125,6 +125,9 @@ pub struct Args {
     /// Write the advice as lines of a redis.conf
     #[arg(long, value_name = "FILE", help_heading = "Change")]
     pub write_conf: Option<PathBuf>,
+    /// Of a cluster in Docker: write the advice as a compose file to be laid over its own
+    #[arg(long, value_name = "FILE", help_heading = "Change")]
+    pub write_compose: Option<PathBuf>,
 
     /// Explain a rule and look at nothing
     #[arg(long, value_name = "RULE",

@@ -40,7 +40,7 @@ pub(super) async fn run(
     evidence: &Evidence,
 ) -> Result<Exit, Failure> {
     let report = judge(evidence, &tuning.tune.options);
-    tuning.write_files(&report)?;
+    tuning.write_files(&report).await?;
     let plan = plan(&report);
     let taken_at = evidence.survey.taken_at_ms;
     let answer = |applied, undo_file| Answer {

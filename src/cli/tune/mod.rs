@@ -1,6 +1,7 @@
 //! `goodcache tune`: evidence, advice, and, where that is asked for, the change.
 
 mod apply;
+mod compose;
 mod saved;
 mod undo;
 
@@ -48,14 +49,14 @@ pub async fn run(
         return undo::run(&tuning, path).await;
     }
     if let Some(path) = &args.from {
-        return tuning.advise(&saved::read(path)?);
+        return tuning.advise(&saved::read(path)?).await;
     }
     settings.require_nodes()?;
     let mut access = reach::access(settings)?;
     let evidence = tuning.look(&mut access).await?;
     match args.apply {
         true => apply::run(&tuning, &access, &evidence).await,
-        false => tuning.advise(&evidence),
+        false => tuning.advise(&evidence).await,
     }
 }
 
@@ -86,19 +87,22 @@ impl Tuning<'_> {
         Ok(evidence)
     }
 
-    fn advise(&self, evidence: &Evidence) -> Result<Exit, Failure> {
+    async fn advise(&self, evidence: &Evidence) -> Result<Exit, Failure> {
         reach::require_answer(&evidence.survey)?;
         let report = tune::judge(evidence, &self.tune.options);
-        self.write_files(&report)?;
+        self.write_files(&report).await?;
         let doc = render::tune::tune(&report, self.detail(), &self.apply_line());
         self.answer(evidence.survey.taken_at_ms, &report, &doc)?;
         Ok(self.exit(&report))
     }
 
     /// The files that were asked for beside the answer.
-    fn write_files(&self, report: &Report) -> Result<(), Failure> {
+    async fn write_files(&self, report: &Report) -> Result<(), Failure> {
         if let Some(path) = &self.args.write_conf {
             write(path, "the settings", &tune::fragment(report))?;
+        }
+        if let Some(path) = &self.args.write_compose {
+            compose::write(report, path).await?;
         }
         Ok(())
     }

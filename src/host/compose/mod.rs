@@ -5,6 +5,7 @@
 //! that runs once joins them, with nothing but the shell and `redis-cli` of the same image. The
 //! password is a file beside it, mounted as a secret: it is in no environment and no command line.
 
+mod overlay;
 mod script;
 mod sidecar;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_yaml::{Mapping, Value};
 use sha2::{Digest, Sha256};
 
+pub use self::overlay::overlay;
 use self::script::{escaped, join_script, start_script};
 pub use self::sidecar::{passphrase_file, sidecar};
 use super::node_conf;
@@ -107,6 +109,9 @@ struct Health {
     retries: u8,
     start_period: String,
 }
+
+/// The variable of a node's container that holds further lines of its configuration.
+const SETTINGS: &str = "GOODCACHE_SETTINGS";
 
 /// The compose file.
 pub fn compose(spec: &ClusterSpec, options: Options) -> Result<String, serde_yaml::Error> {

@@ -1,7 +1,7 @@
 //! What the containers of a compose file run: plain shell, since the file must work with nothing but
 //! the image.
 
-use super::{Options, address};
+use super::{Options, SETTINGS, address};
 use crate::host::node_conf;
 use crate::host::spec::ClusterSpec;
 
@@ -11,6 +11,8 @@ pub(super) fn escaped(script: &str) -> String {
 }
 
 /// Writes the node's configuration, once, so that `CONFIG REWRITE` lasts, and becomes the server.
+/// Lines in the variable [`SETTINGS`] come last, and so outweigh those before; when it changes, compose
+/// makes the container anew, and the file with it.
 /// Called with the port. It runs as root, since only root can read the secret; the image's own
 /// entrypoint then changes to the server's user, to whom the files are given before.
 pub(super) fn start_script(spec: &ClusterSpec, options: Options) -> String {
@@ -38,6 +40,7 @@ pub(super) fn start_script(spec: &ClusterSpec, options: Options) -> String {
          cat > {file}.new <<END\n{port}END\n\
          cat >> {file}.new <<'END'\n{settings}END\n\
          {password}\
+         if [ -n \"${{{SETTINGS}:-}}\" ]; then printf '%s\\n' \"${SETTINGS}\" >> {file}.new; fi\n\
          mv {file}.new {file}\nfi\n\
          {certificates}\
          chown -R redis {folder} 2>/dev/null || chown -R valkey {folder} 2>/dev/null || true\n\

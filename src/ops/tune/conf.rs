@@ -41,6 +41,19 @@ pub fn fragment(report: &Report) -> String {
     text
 }
 
+/// The lines of each node that would change, for files that are kept node by node.
+pub fn node_lines(report: &Report) -> BTreeMap<NodeAddr, Vec<String>> {
+    let mut nodes: BTreeMap<NodeAddr, Vec<String>> = BTreeMap::new();
+    let settings = (report.recommendations.iter()).filter(|one| one.kind == Kind::Setting);
+    for recommendation in settings {
+        for change in &recommendation.changes {
+            let node = nodes.entry(change.addr.clone()).or_default();
+            node.extend(lines(&recommendation.parameter, &change.proposed));
+        }
+    }
+    nodes
+}
+
 /// The proposed values, each with the nodes that are to have it.
 fn by_value(recommendation: &Recommendation) -> Vec<(String, Vec<NodeAddr>)> {
     let mut groups: Vec<(String, Vec<NodeAddr>)> = Vec::new();

@@ -32,7 +32,7 @@ pub mod size;
 pub(crate) mod testing;
 
 pub use case::{Case, NodeCase};
-pub use conf::fragment;
+pub use conf::{fragment, node_lines};
 pub use judge::{Options, explain, judge, rules};
 pub use profile::Guess;
 pub use report::{Change, Kind, Overruled, Recommendation, Report, Risk, Sampling, Takes};
