@@ -100,6 +100,22 @@ impl Info {
         *self = Info::from(all);
     }
 
+    /// Takes over all that another says.
+    pub fn take_over(&mut self, other: &Info) {
+        let mut all = BTreeMap::from(std::mem::take(self));
+        let more = other.iter();
+        all.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        *self = Info::from(all);
+    }
+
+    /// Forgets a name, as a server that does not know it.
+    #[cfg(test)]
+    pub fn forget(&mut self, name: &str) {
+        let mut all = BTreeMap::from(std::mem::take(self));
+        all.remove(name);
+        *self = Info::from(all);
+    }
+
     /// All names with their values, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let parts = |line: &Line| (part(&self.text, line.name), part(&self.text, line.value));

@@ -17,7 +17,7 @@ pub fn with_buffer(
     soft_seconds: u64,
 ) -> Option<String> {
     let words: Vec<&str> = present.split_ascii_whitespace().collect();
-    if words.is_empty() || words.len() % 4 != 0 {
+    if words.is_empty() || !words.len().is_multiple_of(4) {
         return None;
     }
     let limits = format!("{hard_bytes} {soft_bytes} {soft_seconds}");

@@ -46,7 +46,7 @@ fn recorded(text: &str) -> Evidence {
 fn complete(facts: &mut Facts, config: &BTreeMap<String, String>) {
     facts.config.extend(config.clone());
     let mut later = facts.info.clone();
-    later.0.extend(facts.later.take().unwrap().0);
+    later.take_over(&facts.later.take().unwrap());
     facts.later = Some(later);
 }
 

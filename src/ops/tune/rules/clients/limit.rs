@@ -173,7 +173,7 @@ mod tests {
     fn without_numbers_nothing_is_said() {
         let setup = (0..6).fold(Setup::sound(), |setup, n| {
             setup.facts(n, |facts| {
-                facts.info.0.remove("connected_clients");
+                facts.info.forget("connected_clients");
                 facts.later = None;
             })
         });

@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(limited.rule(rule), []);
         let closing = limited.facts(1, |facts| {
             let name = "total_cluster_links_buffer_limit_exceeded".to_owned();
-            facts.cluster.0.insert(name, "7".to_owned());
+            facts.cluster.set(&name, "7");
         });
         assert_eq!(closing.rule(rule)[0].changes[0].proposed, "4294967296");
         let dark = Setup::sound().facts(0, |facts| facts.config.clear());
