@@ -38,6 +38,7 @@ mod page;
 mod plain;
 mod prometheus;
 pub mod restore;
+pub mod trial;
 pub mod tune;
 
 pub use changes::{changes, line as change_line};

@@ -1,7 +1,9 @@
 //! `goodcache tune`: evidence, advice, and, where that is asked for, the change.
 
 mod apply;
+mod load_file;
 mod saved;
+mod trial;
 mod undo;
 
 use std::path::Path;
@@ -43,16 +45,26 @@ pub async fn run(
     if let Some(rule) = &args.explain {
         return tuning.explain(rule);
     }
+    if !args.trial.is_empty() {
+        trial::require_sound(args)?;
+    }
     if let Some(path) = &args.undo {
         settings.require_nodes()?;
         return undo::run(&tuning, path).await;
     }
     if let Some(path) = &args.from {
-        return tuning.advise(&saved::read(path)?);
+        let evidence = saved::read(path)?;
+        return match args.trial.is_empty() {
+            true => tuning.advise(&evidence),
+            false => trial::run(&tuning, &evidence).await,
+        };
     }
     settings.require_nodes()?;
     let mut access = reach::access(settings)?;
     let evidence = tuning.look(&mut access).await?;
+    if !args.trial.is_empty() {
+        return trial::run(&tuning, &evidence).await;
+    }
     match args.apply {
         true => apply::run(&tuning, &access, &evidence).await,
         false => tuning.advise(&evidence),
@@ -77,7 +89,8 @@ impl Tuning<'_> {
             zones: self.settings.zones.value.clone(),
             ..Ask::default()
         };
-        let evidence = evidence::look(self.settings, access, &ask, self.args.deep, self.screen);
+        let is_deep = self.args.deep || !self.args.trial.is_empty();
+        let evidence = evidence::look(self.settings, access, &ask, is_deep, self.screen);
         let evidence = evidence.await?;
         reach::require_answer(&evidence.survey)?;
         if let Some(path) = &self.args.save_evidence {

@@ -82,10 +82,10 @@ impl Setup {
     /// Sets INFO fields of node `n`, in both samples.
     pub fn info_of(self, n: usize, text: &str) -> Setup {
         self.facts(n, |facts| {
-            let fields = Info::parse(text).0;
-            facts.info.0.extend(fields.clone());
+            let fields = Info::parse(text);
+            facts.info.take_over(&fields);
             if let Some(later) = &mut facts.later {
-                later.0.extend(fields);
+                later.take_over(&fields);
             }
         })
     }
@@ -99,7 +99,7 @@ impl Setup {
     pub fn later_of(self, n: usize, text: &str) -> Setup {
         self.facts(n, |facts| {
             let later = facts.later.get_or_insert_default();
-            later.0.extend(Info::parse(text).0);
+            later.take_over(&Info::parse(text));
         })
     }
 
@@ -143,6 +143,11 @@ impl Setup {
         self
     }
 
+    /// What is judged, and what it is asked with.
+    pub fn parts(&self) -> (&Evidence, &Options) {
+        (&self.evidence, &self.options)
+    }
+
     /// What tune says.
     pub fn report(&self) -> Report {
         judge(&self.evidence, &self.options)
@@ -155,7 +160,9 @@ impl Setup {
 
     /// Where that rule could not look.
     pub fn skipped(&self, id: &str) -> Vec<Skipped> {
-        self.asked(id).skipped
+        let mut skipped = self.asked(id).skipped;
+        skipped.retain(|one| one.code == id);
+        skipped
     }
 
     /// Changes where node `n` stands.
@@ -174,6 +181,13 @@ impl Setup {
                 replica.for_each(|peer| peer.master = Some(crate::health::testing::id(0)));
             })
         })
+    }
+
+    /// What a whole group of rules says, such as `memory`.
+    pub fn rules_of(&self, group: &str) -> Report {
+        let mut setup = self.clone();
+        setup.options.only.insert(group.to_owned());
+        setup.report()
     }
 
     fn asked(&self, id: &str) -> Report {
