@@ -74,6 +74,17 @@ impl Batch {
         self.ends.is_empty()
     }
 
+    /// Takes everything out; the room stays.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// All commands as they are on the wire.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Bytes on the wire.
     pub fn size(&self) -> usize {
         self.bytes.len()
@@ -276,15 +287,19 @@ async fn moved(
 }
 
 /// The side on which answers come.
-struct Reading {
-    addr: NodeAddr,
-    stream: ReadHalf<Box<dyn Bytes>>,
-    came: BytesMut,
-    patience: Duration,
+pub(super) struct Reading {
+    pub(super) addr: NodeAddr,
+    pub(super) stream: ReadHalf<Box<dyn Bytes>>,
+    pub(super) came: BytesMut,
+    pub(super) patience: Duration,
 }
 
 impl Reading {
-    async fn answers(&mut self, count: usize) -> Result<Vec<(usize, String)>, NodeError> {
+    /// Reads so many answers, and gives those that are refusals: which, and the server's words.
+    pub(super) async fn answers(
+        &mut self,
+        count: usize,
+    ) -> Result<Vec<(usize, String)>, NodeError> {
         let mut refused = Vec::new();
         let mut answer = Skipped::default();
         let mut n = 0;

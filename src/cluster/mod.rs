@@ -25,6 +25,7 @@ mod replies;
 mod settle;
 mod stream;
 mod tls;
+pub mod turn;
 mod view;
 pub mod watch;
 

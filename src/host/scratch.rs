@@ -1,8 +1,9 @@
-//! A throw-away server on this machine: one RDB file is loaded as it stands, and when it is dropped the
-//! process and all that it wrote are gone.
+//! A throw-away server on this machine, for one of two ends, and when it is dropped the process and all
+//! that it wrote are gone.
 //!
-//! It is a replica of nobody: such a server keeps keys whose time is over, as the file has them, where a
-//! master would drop them. It listens on loopback with a random password, which it reads from its
+//! To load an RDB file as it stands it is a replica of nobody: such a server keeps keys whose time is
+//! over, as the file has them, where a master would drop them. To be tried out it is an empty master with
+//! the settings that the server has by itself, and those that it is given. It listens on loopback with a random password, which it reads from its
 //! standard input; its folder is its owner's alone. Both go too when this program is killed and can
 //! drop nothing: a watchdog outlives it.
 
@@ -86,7 +87,23 @@ impl Bed {
     }
 
     /// Starts the server on what is in the folder.
-    pub fn start(mut self, server: &Path) -> Result<Scratch, ProcessError> {
+    pub fn start(self, server: &Path) -> Result<Scratch, ProcessError> {
+        self.start_with(server, &to_load())
+    }
+
+    /// Starts an empty master. `settings` are names and values for its file, which has nothing else but
+    /// where it listens and keeps its files: all other settings are the server's own.
+    pub fn start_empty(
+        self,
+        server: &Path,
+        settings: &[(String, String)],
+    ) -> Result<Scratch, ProcessError> {
+        let lines = settings.iter();
+        let lines = lines.map(|(name, value)| format!("{name} {}", quoted(value)));
+        self.start_with(server, &lines.collect::<Vec<_>>())
+    }
+
+    fn start_with(mut self, server: &Path, lines: &[String]) -> Result<Scratch, ProcessError> {
         let password = password(self.folder.path())?;
         let listener = TcpListener::bind(("127.0.0.1", 0));
         let port = listener.and_then(|listener| listener.local_addr());
@@ -112,7 +129,7 @@ impl Bed {
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.tell(child.id());
         }
-        let settings = settings(port, password.expose());
+        let settings = settings(port, password.expose(), lines);
         if let Some(mut stdin) = child.stdin.take() {
             // A server that ended already tells why in its log.
             let _ = stdin.write_all(settings.as_bytes());
@@ -213,21 +230,45 @@ fn password(folder: &Path) -> Result<Secret, ProcessError> {
 }
 
 /// The words of the password are ours: letters and digits.
-fn settings(port: u16, password: &str) -> String {
-    [
+fn settings(port: u16, password: &str, lines: &[String]) -> String {
+    let own = [
         format!("port {port}"),
         "bind 127.0.0.1".to_owned(),
         format!("requirepass {password}"),
         format!("dbfilename {LOADED}"),
         format!("logfile {LOG}"),
-        "save \"\"".to_owned(),
-        "appendonly no".to_owned(),
-        format!("databases {DATABASES}"),
-        "replicaof 127.0.0.1 1".to_owned(),
-        "replica-read-only no".to_owned(),
-        "replica-serve-stale-data yes".to_owned(),
-        "maxmemory-policy noeviction".to_owned(),
-        String::new(),
+    ];
+    let mut text = [&own, lines].concat().join("\n");
+    text.push('\n');
+    text
+}
+
+/// What makes it load a file as it stands, and do nothing by itself.
+fn to_load() -> Vec<String> {
+    let databases = format!("databases {DATABASES}");
+    [
+        "save \"\"",
+        "appendonly no",
+        &databases,
+        "replicaof 127.0.0.1 1",
+        "replica-read-only no",
+        "replica-serve-stale-data yes",
+        "maxmemory-policy noeviction",
     ]
-    .join("\n")
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// A value as one word of a settings file.
+fn quoted(value: &str) -> String {
+    let mut text = String::from("\"");
+    for letter in value.chars() {
+        match letter {
+            '"' | '\\' => text.extend(['\\', letter]),
+            letter if letter.is_control() => {}
+            letter => text.push(letter),
+        }
+    }
+    text.push('"');
+    text
 }

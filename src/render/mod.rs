@@ -41,6 +41,7 @@ mod plain;
 mod prometheus;
 pub mod restore;
 mod sizing;
+pub mod trial;
 pub mod tune;
 
 pub use changes::{changes, line as change_line};

@@ -21,6 +21,14 @@ first, with the numbers that say so. --apply sets what can be set while the serv
 after the other, replicas first; it reads back what it set and checks the cluster after each node, and
 when that is worse than before it stops and puts back what it did. An undo file is written first.
 
+--trial changes nothing on the cluster either: two throw-away servers on this machine get the settings
+of one node and data of the shape that its keys showed (--deep is implied; at most 100 MiB each, and
+maxmemory scaled with it), one of them the change besides. The same load runs on one and the other in
+turns, in a closed loop, and only what the spread of the turns allows is claimed. --load FILE has a
+JSON object a line, such as {\"command\": \"HSET {key:book:*} {member} {value:40}\", \"weight\": 30}; there
+{key:PATTERN} is a key of a family, {member} a field or member of it, {value}, {value:N} and {number:N}
+are drawn, and ' ; ' parts commands that go out together.
+
 How much it matters:
   critical  loses data or service, now or at the next ordinary failure
   warning   will hurt
@@ -128,6 +136,29 @@ pub struct Args {
     /// Of a cluster in Docker: write the advice as a compose file to be laid over its own
     #[arg(long, value_name = "FILE", help_heading = "Change")]
     pub write_compose: Option<PathBuf>,
+
+    /// Try what these rules recommend on throw-away copies of a node, with and without it in turns
+    #[arg(long, value_name = "RULE", value_delimiter = ',', help_heading = "Trial",
+          conflicts_with_all = ["apply", "undo", "write_conf"])]
+    pub trial: Vec<String>,
+    /// With --trial: synthetic, recorded (the shares of the cluster's commands), or a file of commands [default: synthetic]
+    #[arg(
+        long,
+        value_name = "KIND|FILE",
+        requires = "trial",
+        help_heading = "Trial"
+    )]
+    pub load: Option<PathBuf>,
+    /// With --trial: how long all turns are together, from 1s on [default: 30s]
+    #[arg(long = "for", value_name = "TIME", value_parser = values::span, requires = "trial", help_heading = "Trial")]
+    pub trial_for: Option<Duration>,
+    /// With --trial: connections that send, wait and send again [default: 8]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=512),
+          requires = "trial", help_heading = "Trial")]
+    pub connections: Option<u16>,
+    /// With --trial: the redis-server or valkey-server to run [default: the one in PATH]
+    #[arg(long, value_name = "PATH", requires = "trial", help_heading = "Trial")]
+    pub server: Option<PathBuf>,
 
     /// Explain a rule and look at nothing
     #[arg(long, value_name = "RULE",

@@ -2,7 +2,9 @@
 
 mod apply;
 mod compose;
+mod load_file;
 mod saved;
+mod trial;
 mod undo;
 
 use std::path::Path;
@@ -44,16 +46,26 @@ pub async fn run(
     if let Some(rule) = &args.explain {
         return tuning.explain(rule);
     }
+    if !args.trial.is_empty() {
+        trial::require_sound(args)?;
+    }
     if let Some(path) = &args.undo {
         settings.require_nodes()?;
         return undo::run(&tuning, path).await;
     }
     if let Some(path) = &args.from {
-        return tuning.advise(&saved::read(path)?).await;
+        let evidence = saved::read(path)?;
+        return match args.trial.is_empty() {
+            true => tuning.advise(&evidence).await,
+            false => trial::run(&tuning, &evidence).await,
+        };
     }
     settings.require_nodes()?;
     let mut access = reach::access(settings)?;
     let evidence = tuning.look(&mut access).await?;
+    if !args.trial.is_empty() {
+        return trial::run(&tuning, &evidence).await;
+    }
     match args.apply {
         true => apply::run(&tuning, &access, &evidence).await,
         false => tuning.advise(&evidence).await,
@@ -78,7 +90,8 @@ impl Tuning<'_> {
             zones: self.settings.zones.value.clone(),
             ..Ask::default()
         };
-        let evidence = evidence::look(self.settings, access, &ask, self.args.deep, self.screen);
+        let is_deep = self.args.deep || !self.args.trial.is_empty();
+        let evidence = evidence::look(self.settings, access, &ask, is_deep, self.screen);
         let evidence = evidence.await?;
         reach::require_answer(&evidence.survey)?;
         if let Some(path) = &self.args.save_evidence {

@@ -8,6 +8,7 @@
 //! | `form` | values written as the server writes them |
 //! | `judge` | asks every rule and lays what they say side by side |
 //! | `settle` | which of two rules has its way where they want different values |
+//! | `trial/` | a rule tried on a throw-away copy: the same load with and without it, in turns |
 //! | `report` | what is recommended, what was overruled, what could not be looked at |
 //! | `size/` | how many shards of which node size hold the load |
 //! | `resilience/` | what clients are set to, so that they ride out a failover |
@@ -30,6 +31,7 @@ mod setups;
 pub mod size;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod trial;
 
 pub use case::{Case, NodeCase};
 pub use conf::{fragment, node_lines};

@@ -143,6 +143,11 @@ impl Setup {
         self
     }
 
+    /// What is judged, and what it is asked with.
+    pub fn parts(&self) -> (&Evidence, &Options) {
+        (&self.evidence, &self.options)
+    }
+
     /// What tune says.
     pub fn report(&self) -> Report {
         judge(&self.evidence, &self.options)

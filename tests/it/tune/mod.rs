@@ -2,6 +2,7 @@
 
 mod apply;
 mod stops;
+mod trial;
 
 use crate::support::{Fleet, Home, Server};
 
