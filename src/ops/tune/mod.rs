@@ -34,6 +34,6 @@ pub(crate) mod testing;
 pub use case::{Case, NodeCase};
 pub use conf::fragment;
 pub use judge::{Options, explain, judge, rules};
-pub use profile::Guess;
+pub use profile::{Guess, guess};
 pub use report::{Change, Kind, Overruled, Recommendation, Report, Risk, Sampling, Takes};
 pub use rule::{Advice, Opinion, Rule};
