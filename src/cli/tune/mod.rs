@@ -1,7 +1,10 @@
 //! `goodcache tune`: evidence, advice, and, where that is asked for, the change.
 
 mod apply;
+mod files;
+mod resilience;
 mod saved;
+mod size;
 mod undo;
 
 use std::path::Path;
@@ -42,6 +45,12 @@ pub async fn run(
     };
     if let Some(rule) = &args.explain {
         return tuning.explain(rule);
+    }
+    if args.sizing.size {
+        return size::run(&tuning).await;
+    }
+    if args.riding.resilience {
+        return resilience::run(&tuning).await;
     }
     if let Some(path) = &args.undo {
         settings.require_nodes()?;
@@ -84,6 +93,17 @@ impl Tuning<'_> {
             saved::write(path, &evidence)?;
         }
         Ok(evidence)
+    }
+
+    /// What was saved, where a file is named; else what a look at the cluster shows.
+    async fn evidence(&self) -> Result<Evidence, Failure> {
+        if let Some(path) = &self.args.from {
+            let evidence = saved::read(path)?;
+            reach::require_answer(&evidence.survey)?;
+            return Ok(evidence);
+        }
+        self.settings.require_nodes()?;
+        self.look(&mut reach::access(self.settings)?).await
     }
 
     fn advise(&self, evidence: &Evidence) -> Result<Exit, Failure> {
