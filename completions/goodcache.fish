@@ -306,6 +306,17 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l undo -d 'Pu
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l undo-file -d 'With --apply: where to write the undo file [default: beside the saved cluster]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l write-conf -d 'Write the advice as lines of a redis.conf' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l write-compose -d 'Of a cluster in Docker: write the advice as a compose file to be laid over its own' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l trial -d 'Try what these rules recommend on throw-away copies of a node, with and without it in turns' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l load -d 'With --trial: synthetic, recorded (the shares of the cluster\'s commands), or a file of commands [default: synthetic]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l for -d 'With --trial: how long all turns are together, from 1s on [default: 30s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l connections -d 'With --trial: connections that send, wait and send again [default: 8]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l server -d 'With --trial: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l prices -d 'With --size: what nodes cost, in YAML; goodcache knows no prices' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l growth -d 'With --size: how fast the data grows, such as 10%/month or 0.3%/day' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l growth-since -d 'With --size: measure the growth since a file that --save-evidence or check --save-survey wrote' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l horizon -d 'With --size: how far ahead it must hold [default: 90d]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l family -d 'With --size: only services, families or sizes with that in their name: elasticache, r7g' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l drill -d 'With --resilience: a report that failover-test -o json wrote [default: the last one]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l explain -d 'Explain a rule and look at nothing' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''
@@ -332,6 +343,8 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l dry-run -d 
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s y -l yes -d 'Agree without being asked'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l rewrite -d 'With --apply: also write the settings to the servers\' files (CONFIG REWRITE)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l even-if-changed -d 'With --undo: also put back what somebody changed since'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l size -d 'Lay the load out on node sizes that can be had, the cheapest first'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l resilience -d 'Say how clients ride out a failover, by the last failover-test where there was one'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'

@@ -15,7 +15,6 @@ pub mod screen;
 pub mod seed;
 pub mod settings;
 pub mod signal;
-pub mod tune_files;
 pub mod values;
 
 mod backup;

@@ -4,7 +4,7 @@
 use crate::ops::tune::resilience::{Backoff, Client, Fallback, Outage, Report, Source, Timeouts};
 
 use super::check::Detail;
-use super::doc::{Block, Cell, Column, Doc, Table, Tone};
+use super::doc::{Block, Cell, Doc, Tone};
 use super::human;
 
 /// Pauses that are told one by one.
@@ -25,6 +25,9 @@ pub fn degradation(report: &Report, detail: Detail) -> Doc {
     )));
     for client in &report.clients {
         push_client(&mut doc, client, detail);
+    }
+    if !detail.is_verbose {
+        doc.faint("why each value is what it is: --verbose");
     }
     doc.title("what sessions fall back on");
     doc.push(Block::KeyValues(fallback(&report.fallback)));
@@ -125,27 +128,13 @@ fn source(source: &Source) -> String {
     }
 }
 
+/// What to paste; why each value is what it is only when asked, for it is four times as much.
 fn push_client(doc: &mut Doc, client: &Client, detail: Detail) {
     doc.title(match client.name {
         "environment" => "environment of the application".to_owned(),
         name => name.to_owned(),
     });
-    let mut table = Table::new([
-        Column::left("SETTING", 0),
-        Column::left("VALUE", 0),
-        Column::left("BECAUSE", 1),
-    ]);
-    for setting in &client.settings {
-        table.row([
-            Cell::plain(setting.name),
-            Cell::plain(&setting.value),
-            Cell::plain(&setting.because),
-        ]);
-    }
-    // Its reasons are sentences, which a table would cut off.
     if detail.is_verbose {
-        doc.push(Block::Table(table));
-    } else {
         let lines = client.settings.iter();
         let lines = lines.map(|s| Cell::plain(format!("{} = {}: {}", s.name, s.value, s.because)));
         doc.push(Block::Lines(lines.collect()));
@@ -169,10 +158,17 @@ fn fallback(fallback: &Fallback) -> Vec<(String, Cell)> {
     ]
 }
 
+/// Steps without a command between them stand together.
 fn push_warm_up(doc: &mut Doc, report: &Report) {
     doc.title("after recovery, in this order");
+    let mut lines = Vec::new();
     for (n, step) in report.warm_up.iter().enumerate() {
-        doc.paragraph(format!("{}. {}: {}", n + 1, step.what, step.because));
-        doc.commands(step.command.clone());
+        let text = format!("{}. {}: {}", n + 1, step.what, step.because);
+        lines.push(Cell::plain(text));
+        if let Some(command) = &step.command {
+            doc.push(Block::Lines(std::mem::take(&mut lines)));
+            doc.commands([command]);
+        }
     }
+    doc.push(Block::Lines(lines));
 }

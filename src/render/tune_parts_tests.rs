@@ -44,14 +44,16 @@ fn demand() -> Demand {
         keys: 78_000_000,
         largest_key_bytes: None,
         growth: Growth::default(),
-        unknown: vec!["the largest key: keys were not sampled (--deep)".into()],
+        unknown: vec![
+            "the largest key, which no number of shards divides: it was not looked for".into(),
+        ],
     }
 }
 
 fn options() -> size::Options {
     size::Options {
         growth: Some(Growth::parse("10%/month").unwrap()),
-        services: vec!["elasticache".into(), "managed redis".into()],
+        families: vec!["elasticache".into(), "managed redis".into()],
         ..size::Options::default()
     }
 }
@@ -106,7 +108,7 @@ fn nothing_that_holds_it_is_told_with_its_reasons() {
         ..demand()
     };
     let options = size::Options {
-        services: vec!["managed redis".into()],
+        families: vec!["managed redis".into()],
         ..options()
     };
     let report = size::judge(&huge, &options);

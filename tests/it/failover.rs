@@ -20,20 +20,20 @@ mod observer;
 mod recovery;
 mod refusals;
 
-const NAME: &str = "drilled";
+pub(crate) const NAME: &str = "drilled";
 /// Six servers start within seconds; a drill with a node timeout of 1 s takes about eight.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A cluster that `create --local` made; it ends with its home.
-struct Drilled {
-    home: Home,
+pub(crate) struct Drilled {
+    pub(crate) home: Home,
     base: u16,
     nodes: u16,
 }
 
 impl Drilled {
     /// Three masters, and as many replicas of each as that.
-    fn of(replicas: u16) -> Drilled {
+    pub(crate) fn of(replicas: u16) -> Drilled {
         let home = Home::new();
         let nodes = 3 * (1 + replicas);
         let base = free_ports(nodes);
@@ -67,7 +67,7 @@ impl Drilled {
         self.home.goodcache(&args).within(LIMIT)
     }
 
-    fn run(&self, more: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, more: &[&str]) -> Outcome {
         self.drill(more).run()
     }
 

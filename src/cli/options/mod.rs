@@ -13,6 +13,7 @@ mod refused;
 pub mod restore;
 mod shared;
 pub mod tune;
+pub mod tune_parts;
 
 use std::ffi::OsString;
 

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use clap::builder::TypedValueParser;
 
 use super::shared::Format;
+use super::tune_parts::{Riding, Sizing};
 use crate::cli::values;
 use crate::render::human;
 
@@ -15,6 +16,8 @@ Examples:
   goodcache tune
   goodcache tune shop --profile session --deep
   goodcache tune shop --only memory,persistence --apply
+  goodcache tune shop --size --growth 10%/month --prices prices.yaml
+  goodcache tune shop --resilience
 
 Plain tune changes nothing: it looks for a minute (--sample) and prints what to change, the gravest
 first, with the numbers that say so. --apply sets what can be set while the servers run, one node
@@ -44,7 +47,7 @@ Profiles, guessed from the keys and commands when not given:
 Exit codes:
   0  it looked, or applied everything, or put everything back
   2  the command line, a variable or a settings file makes no sense
-  3  advice as grave as --fail-on, or graver
+  3  advice as grave as --fail-on, or graver; with --size: no node size holds the load
   4  could not look: unreachable, login, TLS, not a cluster
   5  refused, nothing was changed: not agreed, another cluster's undo file, or stopped and put back
   6  stopped half-way: something is changed, and the answer says what
@@ -159,6 +162,13 @@ pub struct Args {
     /// With --trial: the redis-server or valkey-server to run [default: the one in PATH]
     #[arg(long, value_name = "PATH", requires = "trial", help_heading = "Trial")]
     pub server: Option<PathBuf>,
+
+    /// How many nodes of which size are needed.
+    #[command(flatten)]
+    pub sizing: Sizing,
+    /// How clients ride out a failover.
+    #[command(flatten)]
+    pub riding: Riding,
 
     /// Explain a rule and look at nothing
     #[arg(long, value_name = "RULE",

@@ -2,8 +2,11 @@
 
 mod apply;
 mod compose;
+mod files;
 mod load_file;
+mod resilience;
 mod saved;
+mod size;
 mod trial;
 mod undo;
 
@@ -46,26 +49,26 @@ pub async fn run(
     if let Some(rule) = &args.explain {
         return tuning.explain(rule);
     }
+    if args.sizing.size {
+        return size::run(&tuning).await;
+    }
+    if args.riding.resilience {
+        return resilience::run(&tuning).await;
+    }
     if !args.trial.is_empty() {
         trial::require_sound(args)?;
+        return trial::run(&tuning, &tuning.evidence().await?).await;
     }
     if let Some(path) = &args.undo {
         settings.require_nodes()?;
         return undo::run(&tuning, path).await;
     }
-    if let Some(path) = &args.from {
-        let evidence = saved::read(path)?;
-        return match args.trial.is_empty() {
-            true => tuning.advise(&evidence).await,
-            false => trial::run(&tuning, &evidence).await,
-        };
+    if args.from.is_some() {
+        return tuning.advise(&tuning.evidence().await?).await;
     }
     settings.require_nodes()?;
     let mut access = reach::access(settings)?;
     let evidence = tuning.look(&mut access).await?;
-    if !args.trial.is_empty() {
-        return trial::run(&tuning, &evidence).await;
-    }
     match args.apply {
         true => apply::run(&tuning, &access, &evidence).await,
         false => tuning.advise(&evidence).await,
@@ -98,6 +101,17 @@ impl Tuning<'_> {
             saved::write(path, &evidence)?;
         }
         Ok(evidence)
+    }
+
+    /// What was saved, where a file is named; else what a look at the cluster shows.
+    async fn evidence(&self) -> Result<Evidence, Failure> {
+        if let Some(path) = &self.args.from {
+            let evidence = saved::read(path)?;
+            reach::require_answer(&evidence.survey)?;
+            return Ok(evidence);
+        }
+        self.settings.require_nodes()?;
+        self.look(&mut reach::access(self.settings)?).await
     }
 
     async fn advise(&self, evidence: &Evidence) -> Result<Exit, Failure> {

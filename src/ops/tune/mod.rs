@@ -36,6 +36,6 @@ pub mod trial;
 pub use case::{Case, NodeCase};
 pub use conf::{fragment, node_lines};
 pub use judge::{Options, explain, judge, rules};
-pub use profile::Guess;
+pub use profile::{Guess, guess};
 pub use report::{Change, Kind, Overruled, Recommendation, Report, Risk, Sampling, Takes};
 pub use rule::{Advice, Opinion, Rule};

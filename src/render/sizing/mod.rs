@@ -26,8 +26,8 @@ pub fn sizing(report: &Report, detail: Detail) -> Doc {
     push_layouts(&mut doc, report, detail);
     if let Some(first) = report.layouts.first() {
         push_neighbours(&mut doc, report, first);
-        push_family(&mut doc, report);
-        doc.title(format!("memory of one {} at the end", first.size));
+        push_family(&mut doc, report, detail);
+        doc.title(format!("memory of one {} node at the end", first.size));
         doc.push(Block::KeyValues(memory(&first.memory)));
     }
     push_unfit(&mut doc, report, detail);
@@ -88,20 +88,15 @@ fn push_layouts(doc: &mut Doc, report: &Report, detail: Detail) {
     }
     doc.push(Block::Table(table));
     let more = report.layouts.len() - shown.len();
-    if more > 0 {
-        doc.faint(format!(
-            "{} (--verbose)",
-            human::counted(more, "more layout")
-        ));
-    }
-    doc.faint(
-        "percentages are of what may be used; with fork: all memory of the node while it saves",
-    );
-    if !is_priced {
-        doc.faint(
-            "no prices are known to goodcache: give yours with --prices FILE (see the example in the README)",
-        );
-    }
+    let more = (more > 0).then(|| format!("{} (--verbose)", human::counted(more, "more layout")));
+    let lines = more.into_iter().chain([
+        "percentages are of what may be used; with fork: all memory of the node while it saves"
+            .into(),
+    ]);
+    let unpriced = "goodcache knows no prices: give yours with --prices FILE (README: an example)";
+    let lines = lines.chain((!is_priced).then(|| unpriced.to_owned()));
+    let lines = lines.map(|line| Cell::new(line, Tone::Faint));
+    doc.push(Block::Lines(lines.collect()));
 }
 
 fn columns(is_priced: bool) -> Vec<Column> {
@@ -232,8 +227,13 @@ fn neighbour_cells(neighbour: &Neighbour) -> Vec<Cell> {
     cells
 }
 
-fn push_family(doc: &mut Doc, report: &Report) {
-    if report.family.len() < 2 {
+fn push_family(doc: &mut Doc, report: &Report, detail: Detail) {
+    let mut family: Vec<&Layout> = report.family.iter().collect();
+    // A larger size that needs as many shards only costs more.
+    if !detail.is_verbose {
+        family.dedup_by_key(|layout| layout.shards);
+    }
+    if family.len() < 2 {
         return;
     }
     doc.title("smaller and more, or larger and fewer");
@@ -246,7 +246,7 @@ fn push_family(doc: &mut Doc, report: &Report) {
         Column::right("IDLE OVERHEAD", 2),
         Column::right("PAID", 1),
     ]);
-    for layout in &report.family {
+    for layout in family {
         table.row([
             Cell::plain(&layout.size),
             Cell::plain(layout.shards),
@@ -275,12 +275,9 @@ fn memory(memory: &Memory) -> Vec<(String, Cell)> {
         ("spare", memory.spare_bytes),
     ]
     .into_iter()
-    .map(|(name, bytes)| {
-        (
-            name.to_owned(),
-            Cell::plain(human::bytes(bytes.max(0.0) as u64)),
-        )
-    })
+    // Nothing is told of what takes nothing, such as growth that nobody knows.
+    .filter(|(_, bytes)| *bytes >= 1.0)
+    .map(|(name, bytes)| (name.to_owned(), Cell::plain(human::bytes(bytes as u64))))
     .collect()
 }
 

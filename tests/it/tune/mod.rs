@@ -1,6 +1,8 @@
 //! `goodcache tune` on real servers: what is applied, what is put back, what is refused.
 
 mod apply;
+mod resilience;
+mod size;
 mod stops;
 mod trial;
 

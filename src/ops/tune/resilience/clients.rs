@@ -111,7 +111,6 @@ impl Advice<'_> {
         let cap = self.backoff.cap_ms / 1000.0;
         let tries = self.backoff.attempts;
         let (connect, command) = (self.timeouts.connect_s(), self.timeouts.command_s());
-        let errors = "(ConnectionError, TimeoutError, ClusterDownError, SlotNotCoveredError)";
         let settings = vec![
             Setting {
                 name: "Retry(EqualJitterBackoff(cap, base), retries)",
@@ -142,11 +141,11 @@ impl Advice<'_> {
                 "from redis.exceptions import (ClusterDownError, ConnectionError,".into(),
                 "                              SlotNotCoveredError, TimeoutError)".into(),
                 "from redis.retry import Retry".into(),
-                format!(
-                    "rc = RedisCluster.from_url(URL, socket_connect_timeout={connect}, socket_timeout={command})"
-                ),
+                format!("rc = RedisCluster.from_url(URL, socket_connect_timeout={connect},"),
+                format!("                           socket_timeout={command})"),
                 format!("ride_out = Retry(EqualJitterBackoff(cap={cap}, base={base}), {tries},"),
-                format!("                 supported_errors={errors})"),
+                "                 supported_errors=(ConnectionError, TimeoutError,".into(),
+                "                                   ClusterDownError, SlotNotCoveredError))".into(),
                 "value = ride_out.call_with_retry(lambda: rc.get(key), lambda error: None)".into(),
             ],
         }
@@ -249,20 +248,17 @@ impl Advice<'_> {
             settings,
             paste: vec![
                 "ClientResources resources = ClientResources.builder()".into(),
-                format!(
-                    "  .reconnectDelay(Delay.equalJitter(Duration.ofMillis({base}), Duration.ofMillis({cap}), {base}, TimeUnit.MILLISECONDS)).build();"
-                ),
+                format!("  .reconnectDelay(Delay.equalJitter(Duration.ofMillis({base}),"),
+                format!("    Duration.ofMillis({cap}), {base}, TimeUnit.MILLISECONDS)).build();"),
                 "ClusterClientOptions options = ClusterClientOptions.builder()".into(),
                 format!("  .maxRedirects({limit})"),
                 format!("  .timeoutOptions(TimeoutOptions.enabled(Duration.ofMillis({command})))"),
-                format!(
-                    "  .socketOptions(SocketOptions.builder().connectTimeout(Duration.ofMillis({connect})).build())"
-                ),
+                "  .socketOptions(SocketOptions.builder()".into(),
+                format!("    .connectTimeout(Duration.ofMillis({connect})).build())"),
                 "  .topologyRefreshOptions(ClusterTopologyRefreshOptions.builder()".into(),
                 format!("    .enablePeriodicRefresh(Duration.ofMillis({refresh}))"),
-                format!(
-                    "    .enableAllAdaptiveRefreshTriggers().adaptiveRefreshTriggersTimeout(Duration.ofMillis({cap})).build())"
-                ),
+                "    .enableAllAdaptiveRefreshTriggers()".into(),
+                format!("    .adaptiveRefreshTriggersTimeout(Duration.ofMillis({cap})).build())"),
                 "  .build();".into(),
             ],
         }

@@ -125,6 +125,12 @@ fn notes(evidence: &Evidence, outage: &Outage) -> Vec<String> {
         });
     }
     if let Some(drill) = &evidence.drill {
+        if drill.cluster != evidence.cluster {
+            notes.push(format!(
+                "the drill was of a cluster called {}: make sure that it is this one",
+                drill.cluster
+            ));
+        }
         notes.extend(changed_since(drill, &evidence.servers));
     }
     if outage.ride_out_ms > PATIENCE_MS {

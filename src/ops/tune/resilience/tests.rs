@@ -231,6 +231,7 @@ fn a_drill_of_another_day_is_told_as_such() {
     let mut old = drill(&[outage(1, 3_000.0, 3_000.0, "5000.0")]);
     old.conditions.node_timeout_ms = 1000;
     old.conditions.masters = 5;
+    old.cluster = "warehouse".into();
     let notes = judge(&evidence(Some(old)), &Options::default())
         .notes
         .join("\n");
@@ -239,6 +240,7 @@ fn a_drill_of_another_day_is_told_as_such() {
         "{notes}"
     );
     assert!(notes.contains("with 5 masters, now there are 3"), "{notes}");
+    assert!(notes.contains("a cluster called warehouse"), "{notes}");
 }
 
 #[test]

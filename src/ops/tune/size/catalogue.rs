@@ -107,6 +107,17 @@ impl Catalogue {
     }
 }
 
+impl NodeSize {
+    /// Whether the name of its service, its family or its own has that in it, in any case.
+    pub fn is_called(&self, word: &str) -> bool {
+        let word = word.to_ascii_lowercase();
+        let names = [&self.service, &self.family, &self.name];
+        names
+            .iter()
+            .any(|name| name.to_ascii_lowercase().contains(&word))
+    }
+}
+
 fn node_size(list: &List, row: &Row) -> NodeSize {
     // Of an instance, one shard's part.
     let parts = row.shards.unwrap_or(1).max(1) as f64;

@@ -206,7 +206,9 @@ impl Demand {
             }
         }
         if self.largest_key_bytes.is_none() {
-            unknown.push("the largest key: keys were not sampled (--deep)".into());
+            unknown.push(
+                "the largest key, which no number of shards divides: it was not looked for".into(),
+            );
         }
         self.unknown = unknown;
     }

@@ -56,7 +56,7 @@ fn masters_are_summed_and_replicas_are_not() {
     assert_eq!(demand.growth, Growth::default());
     assert_eq!(
         demand.unknown,
-        ["the largest key: keys were not sampled (--deep)"]
+        ["the largest key, which no number of shards divides: it was not looked for"]
     );
 }
 

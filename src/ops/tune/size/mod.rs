@@ -30,6 +30,8 @@ use shard::Ask;
 pub struct Options {
     /// What the cluster is for: how full memory may be.
     pub profile: Profile,
+    /// Why it is taken to be for that, when nobody said so.
+    pub guessed: Option<String>,
     /// How far ahead it must hold, in days.
     pub horizon_days: f64,
     /// What the user says of growth; else what was measured counts.
@@ -38,8 +40,9 @@ pub struct Options {
     pub load_factor: f64,
     /// Replicas of each shard; else as many as there are, and one at the least.
     pub replicas: Option<usize>,
-    /// Only services whose name contains one of these, in any case; all when empty.
-    pub services: Vec<String>,
+    /// Only sizes with one of these in the name of their service, family or size, in any case; all
+    /// when empty.
+    pub families: Vec<String>,
     /// What nodes cost.
     pub prices: Option<Prices>,
 }
@@ -48,11 +51,12 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             profile: Profile::default(),
+            guessed: None,
             horizon_days: 90.0,
             growth: None,
             load_factor: 1.0,
             replicas: None,
-            services: Vec::new(),
+            families: Vec::new(),
             prices: None,
         }
     }
@@ -70,7 +74,7 @@ pub fn judge(demand: &Demand, options: &Options) -> Report {
     let sizes: Vec<NodeSize> = catalogue
         .sizes()
         .into_iter()
-        .filter(|s| is_asked(s, options))
+        .filter(|size| is_asked(size, options))
         .collect();
     let (mut layouts, mut unfit) = (Vec::new(), Vec::new());
     for size in &sizes {
@@ -105,7 +109,7 @@ pub fn judge(demand: &Demand, options: &Options) -> Report {
             currency: prices.currency.clone(),
             region: prices.region.clone(),
         }),
-        sources: sources(&catalogue, options),
+        sources: sources(&catalogue, &sizes),
         catalogue_date: catalogue.date,
         demand,
         layouts,
@@ -124,16 +128,8 @@ fn ask(demand: &Demand, options: &Options) -> Ask {
 }
 
 fn is_asked(size: &NodeSize, options: &Options) -> bool {
-    is_service_asked(&size.service, options)
-}
-
-fn is_service_asked(service: &str, options: &Options) -> bool {
-    let service = service.to_ascii_lowercase();
-    let mut words = options
-        .services
-        .iter()
-        .map(|word| word.to_ascii_lowercase());
-    options.services.is_empty() || words.any(|word| service.contains(&word))
+    let families = &options.families;
+    families.is_empty() || families.iter().any(|name| size.is_called(name))
 }
 
 /// A price before none, then the lower one; without prices whole cores before parts of one, less
@@ -173,11 +169,9 @@ fn assumptions(ask: &Ask, options: &Options) -> Assumptions {
     }
 }
 
-fn sources(catalogue: &Catalogue, options: &Options) -> Vec<String> {
-    let asked = catalogue
-        .lists
-        .iter()
-        .filter(|list| is_service_asked(&list.name, options));
+fn sources(catalogue: &Catalogue, sizes: &[NodeSize]) -> Vec<String> {
+    let is_asked = |list: &&List| sizes.iter().any(|size| size.service == list.name);
+    let asked = catalogue.lists.iter().filter(is_asked);
     asked
         .map(|list| format!("{} ({}): {}", list.name, list.date, list.sources.join("; ")))
         .collect()
@@ -191,6 +185,12 @@ fn notes(demand: &Demand, options: &Options, layouts: &[Layout]) -> Vec<String> 
              with a survey of another day"
                 .to_owned(),
         );
+    }
+    if let Some(reason) = &options.guessed {
+        notes.push(format!(
+            "taken to be for {} ({reason}), by which memory may be so full: say so with --profile",
+            options.profile
+        ));
     }
     if options.load_factor <= 1.0 && demand.operations_per_second.is_some() {
         notes.push(

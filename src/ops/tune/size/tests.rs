@@ -19,7 +19,7 @@ fn demand(gib: u64) -> Demand {
 
 fn aws() -> Options {
     Options {
-        services: vec!["elasticache".into()],
+        families: vec!["elasticache".into()],
         ..Options::default()
     }
 }
@@ -136,9 +136,36 @@ fn what_is_assumed_is_said() {
 }
 
 #[test]
+fn families_sizes_and_services_narrow_what_is_looked_at() {
+    let looked_at = |name: &str| {
+        let options = Options {
+            families: vec![name.into()],
+            ..Options::default()
+        };
+        let report = judge(&demand(1), &options);
+        let sources = report.sources.len();
+        (report.layouts.len() + report.unfit.len(), sources)
+    };
+    assert_eq!(looked_at("cache.R7g"), (3, 1));
+    assert_eq!(looked_at("cache.r7g.large"), (1, 1));
+    let (sizes, services) = looked_at("r7g");
+    assert!(sizes > 3 && services == 2, "{sizes} of {services}");
+}
+
+#[test]
+fn a_guessed_profile_is_told_with_its_reason() {
+    let options = Options {
+        guessed: Some("most keys expire".into()),
+        ..aws()
+    };
+    let notes = judge(&demand(1), &options).notes.join("\n");
+    assert!(notes.contains("cache (most keys expire)"), "{notes}");
+}
+
+#[test]
 fn a_service_that_is_not_there_gives_no_layouts() {
     let options = Options {
-        services: vec!["nimbus".into()],
+        families: vec!["nimbus".into()],
         ..Options::default()
     };
     let report = judge(&demand(1), &options);

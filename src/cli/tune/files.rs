@@ -1,16 +1,14 @@
-//! What `tune --size` and `tune --resilience` read besides the cluster: prices, an earlier survey,
-//! the report of a drill.
+//! What `tune --size` and `tune --resilience` read besides the cluster: prices, and the report of a
+//! drill. An earlier day's evidence is read by `saved`, as `--from` reads it.
 
 use std::path::Path;
 
-use super::check::file_failure;
-use super::config::read_yaml;
-use super::exit::{Exit, Failure};
-use super::failover::last;
-use super::nearest::nearest;
-use super::saved;
-use super::settings::Layers;
-use crate::model::Survey;
+use crate::cli::check::file_failure;
+use crate::cli::config::read_yaml;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::failover::last;
+use crate::cli::nearest::nearest;
+use crate::cli::settings::Layers;
 use crate::ops::tune::resilience::Drill;
 use crate::ops::tune::size::{Catalogue, PriceError, Prices};
 use crate::render;
@@ -32,11 +30,6 @@ fn refused(path: &Path, error: &PriceError) -> Failure {
         failure = failure.next(format!("write '{near}', if that is meant"));
     }
     failure
-}
-
-/// Reads the survey of another day, which shows how fast the data grows.
-pub fn earlier(path: &Path) -> Result<Survey, Failure> {
-    saved::read(path)
 }
 
 /// Reads the report of a drill, as `failover-test -o json` writes it.
