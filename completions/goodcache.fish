@@ -50,6 +50,7 @@ complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "create" -d 'Mak
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "check" -d 'Ask every node by every path and tell whether the cluster is healthy'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "failover-test" -d 'Break the cluster on purpose, measure the outage, count lost writes, and put it back'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "restore" -d 'Put a snapshot, or RDB files, into a cluster of any shape, and prove that all of it is there'
+complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "tune" -d 'Advise what to set, from what the cluster really does; apply it safely, undo it exactly'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "destroy" -d 'Take away a cluster that create made'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "generate" -d 'Write shell completions or man pages'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "backup" -d 'Take a snapshot of the whole cluster, and keep, prove, prune and copy those that were taken'
@@ -285,6 +286,61 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s q -l qui
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l insecure -d 'Accept any certificate: no protection against an impostor'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sample -d 'Take the counters twice, this far apart; 0s takes them once, without rates [default: 60s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l from -d 'Judge saved evidence instead of a cluster' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l save-evidence -d 'Save all that was seen' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l profile -d 'What the cluster is for [default: guessed]' -r -f -a "cache\t''
+session\t''
+durable\t''
+queue\t''
+guide\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l memory-limit -d 'The memory that one node may use, where it cannot be seen: 4gb, 512MiB' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l outage -d 'How long a replica may be away and still catch up without a full copy [default: 60s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l recovery -d 'How soon a failover should be over' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l only -d 'Only these rules or groups: memory.policy,replication' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l except -d 'Not these rules or groups' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l fail-on -d 'Exit with 3 from this severity on [default: never]' -r -f -a "critical\t'Critical findings only'
+warning\t'Warnings too'
+never\t'Never: the exit code tells only whether it could be looked'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l undo -d 'Put back exactly what that file\'s tune --apply changed' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l undo-file -d 'With --apply: where to write the undo file [default: beside the saved cluster]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l write-conf -d 'Write the advice as lines of a redis.conf' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l trial -d 'Try what these rules recommend on throw-away copies of a node, with and without it in turns' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l load -d 'With --trial: synthetic, recorded (the shares of the cluster\'s commands), or a file of commands [default: synthetic]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l for -d 'With --trial: how long all turns are together, from 1s on [default: 30s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l connections -d 'With --trial: connections that send, wait and send again [default: 8]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l server -d 'With --trial: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l explain -d 'Explain a rule and look at nothing' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l deep -d 'Also look at sizes, encodings and use of a thousand keys and more of each master'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l apply -d 'Set what can be set while the servers run'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l dry-run -d 'With --apply or --undo: show the plan and change nothing'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s y -l yes -d 'Agree without being asked'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l rewrite -d 'With --apply: also write the settings to the servers\' files (CONFIG REWRITE)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l even-if-changed -d 'With --undo: also put back what somebody changed since'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l confirm -d 'Say yes by repeating the name, instead of typing it when asked' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''
