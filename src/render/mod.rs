@@ -14,6 +14,7 @@
 //! | `backup` | what is done with snapshots, a file for each report |
 //! | `page` | a drill's report and recording as one HTML page with pictures |
 //! | `tune` | advice, the plan to apply it, and what became of it |
+//! | `trial` | what a trial of advice on throw-away copies came to |
 //! | `nagios`, `prometheus`, `junit` | a check's report for other programs |
 
 pub mod backup;
