@@ -103,7 +103,6 @@ const VERBS: &[Verb] = &[
     verb(Type::Hash, "hmset", true, "HMSET {key} {member} {value}"),
     verb(Type::Hash, "hgetall", false, "HGETALL {key}"),
     verb(Type::Hash, "hexists", false, "HEXISTS {key} {member}"),
-    verb(Type::Hash, "hlen", false, "HLEN {key}"),
     first(Type::List, "lrange", false, "LRANGE {key} 0 9"),
     first(
         Type::List,
@@ -122,7 +121,6 @@ const VERBS: &[Verb] = &[
     first(Type::Set, "sismember", false, "SISMEMBER {key} {member}"),
     first(Type::Set, "sadd", true, "SADD {key} {member}"),
     verb(Type::Set, "smembers", false, "SMEMBERS {key}"),
-    verb(Type::Set, "scard", false, "SCARD {key}"),
     first(Type::Zset, "zrange", false, "ZRANGE {key} 0 9"),
     first(
         Type::Zset,
@@ -134,7 +132,6 @@ const VERBS: &[Verb] = &[
     verb(Type::Zset, "zrevrange", false, "ZREVRANGE {key} 0 9"),
     verb(Type::Zset, "zscore", false, "ZSCORE {key} {member}"),
     verb(Type::Zset, "zrank", false, "ZRANK {key} {member}"),
-    verb(Type::Zset, "zcard", false, "ZCARD {key}"),
     first(Type::Stream, "xrange", false, "XRANGE {key} - + COUNT 10"),
     first(
         Type::Stream,
@@ -142,7 +139,6 @@ const VERBS: &[Verb] = &[
         true,
         "XADD {key} MAXLEN ~ 1000 * field {value}",
     ),
-    verb(Type::Stream, "xlen", false, "XLEN {key}"),
 ];
 
 /// How often each command was called on the masters: between the samples where that is enough, else
