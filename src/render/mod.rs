@@ -15,6 +15,7 @@
 //! | `sizing`, `degradation` | which nodes hold the load, and how clients ride out a failover |
 //! | `page` | a drill's report and recording as one HTML page with pictures |
 //! | `tune` | advice, the plan to apply it, and what became of it |
+//! | `trial` | what a trial of advice on throw-away copies came to |
 //! | `nagios`, `prometheus`, `junit` | a check's report for other programs |
 
 pub mod backup;

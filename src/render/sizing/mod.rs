@@ -42,7 +42,7 @@ fn verdict(report: &Report) -> Block {
             "SIZE",
             Tone::Strong,
             format!(
-                "{} of {} ({}, {}) hold it for {days} days; {} binds",
+                "held for {days} days by {} of {} ({}, {}); {} binds",
                 human::counted(first.shards, "shard"),
                 first.size,
                 first.service,
