@@ -16,9 +16,9 @@ fn a_recorded_drill_is_judged_again_by_other_budgets() {
     let (record, junit, page) = (file("drill.json"), file("drill.xml"), file("drill.html"));
     let args = ["--record", &record, "--junit", &junit, "--report", &page];
     let first = cluster.run(&args).expect(0);
-    let kept = cluster
-        .journal()
-        .with_file_name(format!("{NAME}.report.json"));
+    let journal = cluster.journal();
+    let state = journal.ancestors().nth(2).unwrap();
+    let kept = state.join(format!("reports/{NAME}.report.json"));
     let kept: Value = serde_json::from_slice(&std::fs::read(kept).unwrap()).unwrap();
     assert_eq!(kept["report"], report(&first), "the last drill is kept");
     let again = ["failover-test", "--from", &record, "-o", "json"];
