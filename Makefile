@@ -9,7 +9,7 @@ IMAGE ?= goodcache-redis:local
 help: ## list these verbs
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
 
-demo: ## make a real six-node cluster here, fill, check, drill, break, heal, back it up, restore it into another shape
+demo: ## make a real six-node cluster here, fill, check, tune, drill, break, heal, back it up, restore it into another shape
 	@tests/tools.sh compiler server
 	@tests/demo.sh
 
