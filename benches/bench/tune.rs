@@ -27,7 +27,8 @@ pub fn hundred() -> Vec<Row> {
         peak.note(&outcome);
         beyond.push(Some(outcome.elapsed.saturating_sub(SAMPLE)));
         let sampling = outcome.json()["report"]["sampling"].clone();
-        assert!(sampling["keys"].as_u64() >= Some(50 * 200), "{sampling}");
+        // Keys are drawn by chance, and a few are drawn twice.
+        assert!(sampling["keys"].as_u64() >= Some(50 * 190), "{sampling}");
         costs.extend(sampling["cost_percent"].as_f64());
     }
     let slowest = beyond.iter().flatten().max().copied().unwrap_or_default();
