@@ -13,9 +13,13 @@ use crate::ops::tune::resilience::Drill;
 use crate::ops::tune::size::{Catalogue, PriceError, Prices};
 use crate::render;
 
+/// How to come by the report of a drill.
+const WRITE_ONE: &str = "write one with: goodcache failover-test NAME -o json";
+
 /// Reads a price file, and refuses what makes no sense in it.
 pub fn prices(path: &Path) -> Result<Prices, Failure> {
-    let prices: Prices = read_yaml(path)?;
+    let prices: Prices = read_yaml(path)
+        .map_err(|failure| failure.next("the README shows what a file of prices holds"))?;
     prices
         .check(&Catalogue::shipped().sizes())
         .map_err(|error| refused(path, &error))?;
@@ -34,12 +38,13 @@ fn refused(path: &Path, error: &PriceError) -> Failure {
 
 /// Reads the report of a drill, as `failover-test -o json` writes it.
 pub fn drill(path: &Path) -> Result<Drill, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| file_failure("read the report of the drill", path, error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        file_failure("read the report of the drill", path, error).next(WRITE_ONE)
+    })?;
     render::json::open("failover-test", &text).map_err(|error| {
         let mut failure = file_failure("read the report of the drill", path, format!("{error:#}"));
         failure.exit = Exit::Usage;
-        failure.next("write one with: goodcache failover-test NAME -o json")
+        failure.next(WRITE_ONE)
     })
 }
 

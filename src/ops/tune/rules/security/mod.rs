@@ -11,7 +11,7 @@ mod users;
 use crate::model::Severity;
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::Change;
-use crate::ops::tune::rule::{Advice, Opinion, Rule};
+use crate::ops::tune::rule::{Opinion, Rule};
 
 /// The rules.
 pub const RULES: &[Rule] = &[
@@ -43,15 +43,9 @@ fn steps(
     evidence: Vec<String>,
     next: &[&str],
 ) -> Option<Opinion> {
-    (!changes.is_empty()).then(|| {
-        Opinion::Advise(Advice {
-            severity,
-            parameter,
-            changes,
-            why: why.into(),
-            evidence,
-            risk: None,
-            next: next.iter().map(|step| (*step).to_owned()).collect(),
-        })
-    })
+    let mut opinion = Opinion::set(severity, parameter, changes, why, evidence)?;
+    if let Opinion::Advise(advice) = &mut opinion {
+        advice.next = next.iter().map(|step| (*step).to_owned()).collect();
+    }
+    Some(opinion)
 }
