@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_goodcache_global_optspecs
-    string join \n config= v/verbose q/quiet color= cluster= user= password-file= tls cacert= cert= key= sni= insecure node-map= docker-map= deadline= h/help V/version
+    string join \n config= v/verbose q/quiet color= cluster= user= password-file= tls cacert= cert= key= sni= insecure node-map= docker-map= provider= deadline= h/help V/version
 end
 
 function __fish_goodcache_needs_command
@@ -39,6 +39,7 @@ complete -c goodcache -n "__fish_goodcache_needs_command" -l node-map -d 'Reach 
 complete -c goodcache -n "__fish_goodcache_needs_command" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_needs_command" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_needs_command" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -67,6 +68,10 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l bind -d '
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l write-compose -d 'With --docker: write a compose file instead of making anything' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l server -d 'With --local: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l dir -d 'With --local: the folder that holds the nodes\' data' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l emit -d 'With --provider aws, gcp or azure: write the definition of such a cluster, and make nothing' -r -f -a "terraform\t'Terraform'
+cli\t'A shell script of the service\'s own command line'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l node-size -d 'With --emit: the service\'s name of a node\'s size [default: a small one]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l region -d 'With --emit: the region [default: a variable]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l timeout -d 'Give up when the cluster is not usable after this long [default: 60s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''
@@ -86,6 +91,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l node-map 
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l docker -d 'Make a container for each node'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l local -d 'Start a server process on this machine for each node'
@@ -134,6 +140,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l node-map -
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l canary -d 'Also write a key to each shard and time how long its replicas take to have it'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l deep -d 'Also look for keys in nodes that do not own their slot'
@@ -224,6 +231,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l no
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l rolling-restart -d 'Restart every node in turn instead, masters after handing over'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l whole-shard -d 'Strike all nodes of the shard at once'
@@ -272,6 +280,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l node-map
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l replace -d 'Replace those that the snapshot has; others stay'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l skip-existing -d 'Leave them as they are'
@@ -336,6 +345,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l node-map -d
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l deep -d 'Also look at sizes, encodings and use of a thousand keys and more of each master'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l apply -d 'Set what can be set while the servers run'
@@ -365,6 +375,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l node-map
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
@@ -387,6 +398,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l node-ma
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
@@ -441,6 +453,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fi
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l partial -d 'Take what is served although some slots are served by nobody'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l follow -d 'Stay attached after the snapshot and archive every write, so that any moment can be restored'
@@ -468,6 +481,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -494,6 +508,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -522,6 +537,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -549,6 +565,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -583,6 +600,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -613,6 +631,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -640,6 +659,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -669,6 +689,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -695,6 +716,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F

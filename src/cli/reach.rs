@@ -57,6 +57,7 @@ pub async fn look(
         seen = survey(access, ask).await;
     }
     seen.name = settings.cluster.value.clone();
+    seen.note_service(settings.provider.value);
     Ok(seen)
 }
 

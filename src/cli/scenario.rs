@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::config::{duration, read_yaml};
 use super::exit::Failure;
 use crate::host::drill::HookCommands;
+use crate::host::drill::templates::{Places, Template};
 use crate::model::{Budgets, Fault, NodeAddr};
 
 /// How long a hook may take where nobody says.
@@ -148,6 +149,39 @@ pub struct Hooks {
     /// How long each may take.
     #[serde(deserialize_with = "duration")]
     pub deadline: Option<Duration>,
+    /// A template that ships, for a managed service's own failover.
+    pub template: Option<String>,
+    /// For the template: the cluster's name at the service.
+    pub id: Option<String>,
+    /// For the template: the resource group.
+    pub group: Option<String>,
+    /// For the template: the region.
+    pub region: Option<String>,
+}
+
+impl Hooks {
+    /// The commands that were given, and those of the template; its own command outweighs it.
+    pub fn commands(&self) -> Result<HookCommands, String> {
+        let mut commands = HookCommands::from(self);
+        let Some(name) = &self.template else {
+            return Ok(commands);
+        };
+        let template = Template::named(name)?;
+        let places = Places {
+            id: self.id.clone(),
+            group: self.group.clone(),
+            region: self.region.clone(),
+        };
+        if self.failover.is_none() {
+            let command = template.command(&places)?;
+            commands.commands.insert("failover".to_owned(), command);
+            commands.mind = Some(template.mind);
+        }
+        if self.deadline.is_none() {
+            commands.deadline = template.deadline;
+        }
+        Ok(commands)
+    }
 }
 
 impl From<&Hooks> for HookCommands {
@@ -169,6 +203,7 @@ impl From<&Hooks> for HookCommands {
         HookCommands {
             commands,
             deadline: hooks.deadline.unwrap_or(HOOK_DEADLINE),
+            mind: None,
         }
     }
 }
@@ -269,6 +304,24 @@ steps:
             let told = read(text).unwrap_err().text();
             assert!(told.contains(why), "{told}");
         }
+    }
+
+    #[test]
+    fn a_template_fills_the_failover_and_says_what_to_mind() {
+        let hooks = Hooks {
+            template: Some("azure-cache".into()),
+            id: Some("shop".into()),
+            group: Some("books".into()),
+            ..Hooks::default()
+        };
+        let commands = hooks.commands().unwrap();
+        assert!(commands.commands["failover"].contains("--resource-group 'books' --name 'shop'"));
+        assert!(commands.mind.is_some());
+        let own = Hooks {
+            failover: Some("own".into()),
+            ..hooks
+        };
+        assert_eq!(own.commands().unwrap().commands["failover"], "own");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::health::Profile;
-use crate::model::NodeAddr;
+use crate::model::{NodeAddr, Provider};
 
 /// A duration with a unit: `250ms`, `5s`, `2m`. `0s` is allowed.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -123,6 +123,13 @@ pub fn node_pair(text: &str) -> Result<(NodeAddr, NodeAddr), String> {
         .ok_or_else(|| format!("'{text}' has no '=' (write announced=reachable)"))?;
     let addr = |text: &str| text.parse::<NodeAddr>().map_err(|error| error.to_string());
     Ok((addr(announced)?, addr(reachable)?))
+}
+
+/// A managed service, `auto` or `none`.
+pub fn provider(text: &str) -> Result<Provider, String> {
+    text.trim()
+        .parse::<Provider>()
+        .map_err(|error| error.to_string())
 }
 
 /// `addr=zone`.

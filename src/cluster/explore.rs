@@ -161,6 +161,8 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
         deadline_ms: u64::try_from(access.deadline.as_millis()).unwrap_or(u64::MAX),
         nodes,
         dialled,
+        service: None,
+        service_by: None,
     }
 }
 

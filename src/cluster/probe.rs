@@ -69,6 +69,9 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
         facts.keep(Probe::Config, settings, |facts, reply| {
             facts.config = read_config(&reply);
         });
+        if facts.why_not(Probe::Config).is_some() {
+            facts.take_settings_from_info();
+        }
         facts.keep(Probe::Acl, next(), |facts, reply| {
             facts.acl_digest = Some(digest_of_users(&reply));
             facts.users = read_users(&reply);

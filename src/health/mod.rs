@@ -24,6 +24,7 @@ mod persistence;
 mod progress;
 pub mod rates;
 pub mod ready;
+mod remedies;
 mod replication;
 mod resilience;
 mod security;
@@ -115,7 +116,11 @@ pub fn judge(survey: &Survey, topology: &Topology, options: &Options) -> Verdict
     for rule in RULES {
         (rule.judge)(&case, &mut notes);
     }
-    notes.into_verdict(&case)
+    let mut verdict = notes.into_verdict(&case);
+    if let Some(service) = survey.service {
+        remedies::adapt(&mut verdict.findings, service);
+    }
+    verdict
 }
 
 impl FromStr for Profile {

@@ -172,7 +172,10 @@ impl<'a> Life<'a> {
         let grave = |(advisory, standing): &(Advisory, Standing)| {
             advisory.reach == Reach::Anyone && advisory.runs_code && *standing != Standing::Unmended
         };
-        let severity = match (nodes.iter().all(is_managed), holes.iter().any(grave)) {
+        let severity = match (
+            case.survey.service.is_some() || nodes.iter().all(is_managed),
+            holes.iter().any(grave),
+        ) {
             (true, _) => Severity::Info,
             (false, true) => Severity::Critical,
             (false, false) => Severity::Warning,

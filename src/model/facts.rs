@@ -220,6 +220,22 @@ impl Facts {
         self.config.get(name).map(String::as_str)
     }
 
+    /// The few settings that INFO tells too, for servers that keep CONFIG to themselves. That CONFIG
+    /// was refused stays noted: a setting that is missing is unknown then, not absent.
+    pub fn take_settings_from_info(&mut self) {
+        let pairs = [
+            ("maxmemory", "maxmemory"),
+            ("maxmemory-policy", "maxmemory_policy"),
+            ("maxclients", "maxclients"),
+        ];
+        for (setting, field) in pairs {
+            if let Some(value) = self.info.get(field) {
+                let value = value.to_owned();
+                self.config.entry(setting.to_owned()).or_insert(value);
+            }
+        }
+    }
+
     /// A CONFIG value as a whole number.
     pub fn setting_number(&self, name: &str) -> Option<u64> {
         self.setting(name)?.parse().ok()

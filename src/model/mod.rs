@@ -15,6 +15,7 @@ mod info;
 mod node;
 mod placement;
 mod secret;
+mod service;
 mod settings;
 mod slot;
 mod survey;
@@ -40,6 +41,9 @@ pub use placement::{
     Host, Layout, LayoutError, Losses, Placement, PlacementError, Site, even_slots, losses, place,
 };
 pub use secret::Secret;
+pub use service::{
+    Drill as ServiceDrill, Provider, Recognised, Remedy, Service, UnknownProvider, recognise,
+};
 pub use settings::SETTINGS;
 pub use slot::{SLOT_COUNT, Slot, SlotSet};
 pub use survey::{Answer, NodeReport, Silence, Survey};

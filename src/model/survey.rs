@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::{Dialled, Facts};
 use super::node::{NodeAddr, NodeId};
 use super::placement::Site;
+use super::service::{Provider, Service, recognise};
 
 /// What a whole cluster answered.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,13 @@ pub struct Survey {
     /// Announced endpoints that differ from the address a node was asked at, or all of them when
     /// no node map was in use; dialled as a client would.
     pub dialled: Vec<Dialled>,
+    /// The managed service that it is rented from, and by what that is known; `None` for servers of
+    /// one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// By what the service is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_by: Option<String>,
 }
 
 /// One node: who it is, where it was asked, what it answered.
@@ -142,6 +150,16 @@ impl NodeReport {
 }
 
 impl Survey {
+    /// Notes which service this is, as the user says or as it shows.
+    pub fn note_service(&mut self, provider: Provider) {
+        let found = match provider {
+            Provider::Auto => recognise(self).map(|found| (found.service, found.by)),
+            Provider::None => None,
+            Provider::Is(service) => Some((service, "--provider".to_owned())),
+        };
+        (self.service, self.service_by) = found.unzip();
+    }
+
     /// The nodes that answered, with their facts.
     pub fn answered(&self) -> impl Iterator<Item = (&NodeReport, &Facts)> {
         self.nodes

@@ -135,12 +135,14 @@ fn totals(row: &ClusterRow) -> Vec<(String, Cell)> {
         ),
     });
     let versions = (!row.versions.is_empty()).then(|| row.versions.join(", "));
-    [
+    let service = row.service.as_ref();
+    let service = service.map(|service| ("service".to_owned(), Cell::plain(service)));
+    let totals = [
         ("keys", Cell::known(row.keys.map(human::count))),
         ("memory of masters", Cell::known(memory)),
         ("traffic", Cell::known(traffic)),
         ("versions", Cell::known(versions)),
     ]
-    .map(|(name, cell)| (name.to_owned(), cell))
-    .into()
+    .map(|(name, cell)| (name.to_owned(), cell));
+    service.into_iter().chain(totals).collect()
 }

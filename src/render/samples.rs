@@ -74,6 +74,7 @@ pub fn sound() -> Report {
         health: Health::Ok,
         cluster: ClusterRow {
             name: "goodbooks".to_owned(),
+            service: None,
             state: Some("ok".to_owned()),
             nodes_known: 6,
             nodes_answering: 6,

@@ -278,6 +278,20 @@ fn skipped(doc: &mut Doc, report: &Report, detail: Detail) {
 }
 
 fn next(doc: &mut Doc, report: &Report, apply: &str) {
+    if let Some(service) = report.service {
+        let commands: Vec<&str> = report
+            .recommendations
+            .iter()
+            .filter(|one| one.takes == Takes::ByHand && one.kind == Kind::Setting)
+            .flat_map(|one| one.next.iter().map(String::as_str))
+            .collect();
+        if !commands.is_empty() {
+            doc.faint(format!(
+                "{service} changes settings by commands of its own; words in capitals are yours to fill in:"
+            ));
+            doc.commands(commands);
+        }
+    }
     let online = (report.recommendations.iter()).filter(|one| one.takes == Takes::Online);
     let online = online.count();
     if online > 0 {

@@ -376,6 +376,7 @@ async fn hooks_come_before_processes_when_nothing_is_said() {
     let options = HostOptions {
         which: Which::Auto,
         hooks: Some(HookCommands {
+            mind: None,
             commands: commands.map(|(key, text)| (key.to_owned(), text)).into(),
             deadline: Duration::from_secs(10),
         }),

@@ -19,6 +19,7 @@ mod floors;
 mod host_drills;
 mod hostile;
 mod load;
+mod managed;
 mod rdb;
 mod replication;
 mod restore;

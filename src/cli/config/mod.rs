@@ -67,6 +67,8 @@ pub struct Cluster {
     pub node_map: BTreeMap<NodeAddr, NodeAddr>,
     /// `auto`, `on` or `off`.
     pub docker_map: Option<String>,
+    /// Which managed service it is: `auto`, `none`, or a name that `--provider` takes.
+    pub provider: Option<String>,
     /// How long each call to a node may take.
     #[serde(deserialize_with = "duration")]
     pub deadline: Option<Duration>,

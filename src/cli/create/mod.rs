@@ -5,6 +5,7 @@ mod answer;
 mod compose;
 pub(super) mod provision;
 mod remember;
+mod rented;
 mod written;
 
 use std::time::{Duration, Instant};
@@ -40,6 +41,9 @@ pub async fn run(
         create,
         screen,
     };
+    if let Some(emitting) = &create.emit {
+        return rented::write(&running, emitting);
+    }
     if let Some(path) = &create.write_compose {
         return compose::write_compose(&running, path);
     }

@@ -127,7 +127,7 @@ impl Running<'_> {
         let hosts = match hosts {
             Some(hosts) => hosts,
             None => {
-                own = Hosts::connect(&self.host_options())
+                own = Hosts::connect(&self.host_options()?)
                     .await
                     .map_err(host_failure)?;
                 &own

@@ -22,17 +22,19 @@ use anyhow::anyhow;
 use futures_util::FutureExt;
 
 use super::exit::{Exit, Failure};
+
 use super::options::failover::{Args, Via};
 use super::reach;
+use super::scenario::Hooks;
 use super::screen::{Asked, Screen};
 use super::settings::{FailoverTest, Layers, Settings};
 use super::signal::{Ended, until_signal};
 use super::stopped;
 use crate::cluster::load::LoadOptions;
 use crate::cluster::{Access, Ask};
-use crate::host::drill::{HostOptions, Hosts, NodeAtHost, Which};
+use crate::host::drill::{HookCommands, HostOptions, Hosts, NodeAtHost, Which};
 use crate::host::journal::Journal;
-use crate::model::{Consent, LoadShape, NodeId, Recording, Survey, Topology};
+use crate::model::{Consent, LoadShape, NodeId, Recording, ServiceDrill, Survey, Topology};
 use crate::ops::failover::{self, Drilling, NoPlan, Options, Plan};
 use answer::Answer;
 pub use broken::told as told_broken;
@@ -152,6 +154,7 @@ impl Running<'_> {
             self.sweep(&access).await;
             seen = self.look(&mut access).await?;
         }
+        self.refuse_rented(&seen)?;
         let (seen, topology, options, plan) = self.plan(&mut access, seen).await?;
         let cut_off = failover::cut_off(&plan);
         let refused = failover::bus_refusals(&access, &seen, &cut_off).await;
@@ -162,6 +165,10 @@ impl Running<'_> {
         let mut outlook = failover::outlook(&self.name(), &seen, &plan, &options, &places);
         if !cut_off.is_empty() {
             outlook.notes.extend(self.beyond_the_watchdog(&access));
+        }
+        if self.args.via == Via::Hooks {
+            let mind = self.hooks()?.and_then(|hooks| hooks.mind);
+            outlook.notes.extend(mind.map(str::to_owned));
         }
         self.answer.plan(&outlook, seen.taken_at_ms)?;
         if self.args.dry_run {
@@ -286,7 +293,7 @@ impl Running<'_> {
         if needed.is_empty() {
             return Ok((None, BTreeMap::new()));
         }
-        let hosts = Hosts::connect(&self.host_options())
+        let hosts = Hosts::connect(&self.host_options()?)
             .await
             .map_err(host_failure)?;
         let nodes: Vec<NodeAtHost> = needed
@@ -305,20 +312,50 @@ impl Running<'_> {
         Ok((Some(hosts), ids.zip(told).collect()))
     }
 
-    fn host_options(&self) -> HostOptions {
-        HostOptions {
+    fn hooks(&self) -> Result<Option<HookCommands>, Failure> {
+        let section = self.layers.section();
+        let hooks = section.and_then(|section| section.hooks.as_ref());
+        let commands = hooks.map(Hooks::commands).transpose();
+        commands.map_err(|why| {
+            Failure::usage(why).next("correct clusters.NAME.hooks in goodcache.yaml")
+        })
+    }
+
+    fn host_options(&self) -> Result<HostOptions, Failure> {
+        Ok(HostOptions {
             which: match self.args.via {
                 Via::Auto => Which::Auto,
                 Via::Docker => Which::Docker,
                 Via::Local => Which::Local,
                 Via::Hooks => Which::Hooks,
             },
-            hooks: self
-                .layers
-                .section()
-                .and_then(|section| section.hooks.as_ref())
-                .map(Into::into),
+            hooks: self.hooks()?,
+        })
+    }
+
+    /// At a managed service only the service's own call fails a node over, and only by hooks.
+    fn refuse_rented(&self, seen: &Survey) -> Result<(), Failure> {
+        let Some(service) = seen.service else {
+            return Ok(());
+        };
+        let hooks = self.hooks()?;
+        if hooks.is_some_and(|hooks| !hooks.commands.is_empty()) {
+            return Ok(());
         }
+        let refused = |why: String| {
+            let what =
+                anyhow!("{service} lets no customer break a node: {why}; nothing was changed");
+            Failure::new(Exit::Refused, what)
+        };
+        Err(match service.drill() {
+            ServiceDrill::Template(name) => refused("it has a call of its own for that".to_owned())
+                .next(format!(
+                    "put hooks: {{template: {name}, id: ID}} under the cluster in goodcache.yaml, then: goodcache failover-test {} --fault failover --via hooks --timeout 10m",
+                    self.name()
+                )),
+            ServiceDrill::None(why) => refused(why.to_owned())
+                .next("drill a cluster of your own of the same version: goodcache create drill --local, then goodcache failover-test drill"),
+        })
     }
 
     /// A name that was given as a yes must be the right one, before anything is done.

@@ -16,6 +16,7 @@ Examples:
   goodcache create shop --docker --masters 3 --replicas 1
   goodcache create shop --nodes 10.0.0.1:6379,10.0.0.2:6379,10.0.0.3:6379 --replicas 0
   goodcache create demo --local --dir ./demo --yes
+  goodcache create shop --provider aws --emit terraform > shop.tf
 
 Made means usable: every node says cluster_state:ok, all nodes agree on who owns which slot, every
 replica is linked to its master, and a write to each shard was read back. The same command on the
@@ -36,6 +37,15 @@ pub enum Tolerate {
     Host,
     /// Any one zone
     Zone,
+}
+
+/// In which language a managed cluster is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    /// Terraform
+    Terraform,
+    /// A shell script of the service's own command line
+    Cli,
 }
 
 /// What was typed after `goodcache create`.
@@ -111,6 +121,26 @@ pub struct Args {
     /// With --local: the folder that holds the nodes' data
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["docker", "nodes"], help_heading = "Docker and local nodes")]
     pub dir: Option<PathBuf>,
+
+    /// With --provider aws, gcp or azure: write the definition of such a cluster, and make nothing
+    #[arg(long, value_name = "LANGUAGE", conflicts_with_all = ["nodes", "docker", "local"], help_heading = "At a managed service")]
+    pub emit: Option<Emit>,
+    /// With --emit: the service's name of a node's size [default: a small one]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        requires = "emit",
+        help_heading = "At a managed service"
+    )]
+    pub node_size: Option<String>,
+    /// With --emit: the region [default: a variable]
+    #[arg(
+        long,
+        value_name = "REGION",
+        requires = "emit",
+        help_heading = "At a managed service"
+    )]
+    pub region: Option<String>,
 
     /// Give up when the cluster is not usable after this long [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = values::span)]

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::cli::values;
-use crate::model::NodeAddr;
+use crate::model::{NodeAddr, Provider};
 
 /// How the answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +139,9 @@ pub struct Connection {
     /// Ask Docker where announced addresses can be reached [default: auto]
     #[arg(long, global = true, value_name = "WHEN", hide_short_help = true)]
     pub docker_map: Option<DockerMap>,
+    /// Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]
+    #[arg(long, global = true, value_name = "NAME", value_parser = values::provider, hide_short_help = true)]
+    pub provider: Option<Provider>,
     /// Give each call to a node this long [default: 2s]
     #[arg(long, global = true, value_name = "TIME", value_parser = values::span)]
     pub deadline: Option<Duration>,

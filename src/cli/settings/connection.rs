@@ -12,7 +12,7 @@ use crate::cli::options::{Color, DockerMap, Shared};
 use crate::cli::seed::Seed;
 use crate::cli::values;
 use crate::cluster::{Credentials, Secret, TlsSettings};
-use crate::model::NodeAddr;
+use crate::model::{NodeAddr, Provider};
 
 const DEADLINE: Duration = Duration::from_secs(2);
 /// As many as cluster clients commonly follow.
@@ -37,6 +37,8 @@ pub struct Settings {
     pub node_map: Setting<BTreeMap<NodeAddr, NodeAddr>>,
     /// Whether Docker is asked where announced addresses can be reached.
     pub docker_map: Setting<DockerMap>,
+    /// Which managed service it is.
+    pub provider: Setting<Provider>,
     /// Which zone a node stands in, as far as somebody said.
     pub zones: Setting<BTreeMap<NodeAddr, String>>,
     /// How long each call to a node may take.
@@ -80,6 +82,7 @@ impl Settings {
             nodes,
             node_map: node_map(layers, shared)?,
             docker_map: docker_map(layers, shared)?,
+            provider: provider(layers, shared)?,
             zones: zones_of(layers, zones)?,
             deadline: deadline(layers, shared)?,
             max_redirections: First::nothing()
@@ -160,6 +163,7 @@ impl Settings {
             self.tls.row("tls", tls::show_tls),
             self.node_map.row("node map", map),
             self.docker_map.row("docker map", |when| word(*when)),
+            self.provider.row("provider", Provider::to_string),
             self.zones.row("zones", |zones| {
                 show_list(zones.iter().map(|(addr, zone)| format!("{addr}={zone}")))
             }),
@@ -308,6 +312,16 @@ fn docker_map(layers: &Layers, shared: &Shared) -> Result<Setting<DockerMap>, Fa
             .section_text(layers, "docker_map", in_section, values::choice)?
             .or_default(DockerMap::Auto),
     )
+}
+
+fn provider(layers: &Layers, shared: &Shared) -> Result<Setting<Provider>, Failure> {
+    let in_section = layers
+        .section()
+        .and_then(|section| section.provider.as_ref());
+    Ok(First::argument(shared.connection.provider, "--provider")
+        .variable(&layers.environment, "GOODCACHE_PROVIDER", values::provider)?
+        .section_text(layers, "provider", in_section, values::provider)?
+        .or_default(Provider::Auto))
 }
 
 fn deadline(layers: &Layers, shared: &Shared) -> Result<Setting<Duration>, Failure> {

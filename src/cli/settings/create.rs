@@ -11,7 +11,7 @@ use super::origin::{First, Origin, Row, Setting, show_option};
 use crate::cli::config::{Create, LayoutShard};
 use crate::cli::exit::Failure;
 use crate::cli::options::Format;
-use crate::cli::options::create::{Args, FORMATS, Tolerate};
+use crate::cli::options::create::{Args, Emit, FORMATS, Tolerate};
 use crate::cli::profile::{Made, Shape};
 use crate::cli::values;
 
@@ -29,6 +29,17 @@ pub enum Source {
     Docker,
     /// Processes on this machine.
     Local,
+}
+
+/// What is written of a managed cluster.
+#[derive(Debug, Clone)]
+pub struct Emitting {
+    /// In which language.
+    pub language: Emit,
+    /// The service's name of a node's size.
+    pub node_size: Option<String>,
+    /// The region.
+    pub region: Option<String>,
 }
 
 /// What create makes.
@@ -66,6 +77,8 @@ pub struct CreateSettings {
     pub layout: Vec<LayoutShard>,
     /// Where to write a compose file instead of making anything.
     pub write_compose: Option<PathBuf>,
+    /// The definition of a managed cluster that is to be written, instead of making anything.
+    pub emit: Option<Emitting>,
     /// Whether only the plan is shown.
     pub is_dry_run: bool,
     /// Whether yes was said on the command line.
@@ -182,6 +195,11 @@ impl CreateSettings {
                 .map(|section| section.layout.clone())
                 .unwrap_or_default(),
             write_compose: args.write_compose.clone(),
+            emit: args.emit.map(|language| Emitting {
+                language,
+                node_size: args.node_size.clone(),
+                region: args.region.clone(),
+            }),
             is_dry_run: args.dry_run,
             is_agreed: args.yes,
             name,
@@ -264,6 +282,8 @@ fn source(
         )?
         .profile(layers, made)
         .or(has_nodes.then_some(Source::Nodes), || Origin::Default)
+        // What is written down comes from nowhere.
+        .or(args.emit.map(|_| Source::Nodes), || Origin::Default)
         .found()
         .ok_or_else(|| {
             Failure::usage("create was not told where the nodes come from")

@@ -18,7 +18,7 @@ mod tune;
 pub use backup::{RepositorySettings, Second};
 pub use check::{CheckSettings, Watch};
 pub use connection::{Settings, color};
-pub use create::{CreateSettings, Source};
+pub use create::{CreateSettings, Emitting, Source};
 pub use failover::FailoverTest;
 pub use layers::{Layers, Surroundings, Target};
 pub use origin::{Origin, Row, Setting, rows_text};

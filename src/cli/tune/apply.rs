@@ -49,6 +49,7 @@ pub(super) async fn run(
         applied,
         undo_file,
     };
+    refuse_rented(&report, &plan)?;
     if tuning.args.dry_run || plan.steps.is_empty() {
         let doc = planned(&plan);
         tuning.answer(taken_at, &answer(None, None), &doc)?;
@@ -91,6 +92,19 @@ fn planned(plan: &Plan) -> Doc {
     );
     doc.faint("nothing was changed");
     doc
+}
+
+/// At a managed service there may be nothing that goodcache can set, and much that its owner can.
+fn refuse_rented(report: &Report, plan: &Plan) -> Result<(), Failure> {
+    let Some(service) = report.service.filter(|_| plan.steps.is_empty()) else {
+        return Ok(());
+    };
+    if report.recommendations.is_empty() {
+        return Ok(());
+    }
+    let what = anyhow!("{service} does not let CONFIG SET change this; nothing was changed");
+    Err(Failure::new(Exit::Refused, what)
+        .next("goodcache tune, without --apply, prints the service's own commands"))
 }
 
 /// A node that is away would be left as it is, and the cluster uneven.

@@ -305,6 +305,7 @@ mod tests {
     fn hooks(commands: &[(&str, &str)]) -> HookCommands {
         let owned = |(key, command): &(&str, &str)| ((*key).to_owned(), (*command).to_owned());
         HookCommands {
+            mind: None,
             commands: commands.iter().map(owned).collect(),
             deadline: Duration::from_secs(10),
         }

@@ -22,6 +22,7 @@ mod process;
 mod proof;
 mod pulse;
 mod restart;
+pub mod templates;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -94,6 +95,8 @@ pub struct HookCommands {
     pub commands: BTreeMap<String, String>,
     /// How long each may take.
     pub deadline: Duration,
+    /// What is to be minded before consent, where they are a template's.
+    pub mind: Option<&'static str>,
 }
 
 /// The machines of a cluster, as far as this program reaches them.

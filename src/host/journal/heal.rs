@@ -63,6 +63,7 @@ mod tests {
         journal.add(&entry('b', "echo no; exit 1")).unwrap();
         journal.add(&entry('c', "echo c")).unwrap();
         let hooks = HookCommands {
+            mind: None,
             commands: BTreeMap::from([("start".into(), "true".into())]),
             deadline: Duration::from_secs(5),
         };

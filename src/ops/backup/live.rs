@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
@@ -15,6 +16,7 @@ use super::busy::Busy;
 use super::capture::joined;
 use super::changes::changed;
 use super::keep::keys::{Keys, take};
+use super::keywise::Keywise;
 use super::look::{Depth, Ground, look};
 use super::sources::{From, Source, sources};
 use super::trouble::Trouble;
@@ -129,6 +131,7 @@ impl Live {
                 access: self.access.clone(),
                 source: source.clone(),
                 shard: shard + 1,
+                now_ms: clock_ms,
             });
             let turn = self.turns.get(&source.host).cloned();
             let reading = read(link);
@@ -149,11 +152,21 @@ impl Live {
     }
 }
 
+/// Milliseconds since the epoch, by this machine's clock.
+fn clock_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.ok()
+        .and_then(|now| u64::try_from(now.as_millis()).ok())
+        .unwrap_or(0)
+}
+
 /// The way to one shard.
 pub(in crate::ops) struct Link {
     access: Access,
     source: Source,
+    /// From 1.
     shard: usize,
+    now_ms: fn() -> u64,
 }
 
 impl Link {
@@ -163,7 +176,11 @@ impl Link {
         mut take: impl FnMut(&[u8]) -> Result<(), RdbError>,
     ) -> Result<(), Trouble> {
         let asked = Base::ask(&self.access, &self.source.addr).await;
-        let mut base = asked.map_err(|error| Trouble::of_asking(self.shard, error))?;
+        let mut base = match asked.map_err(|error| Trouble::of_asking(self.shard, error)) {
+            Ok(base) => base,
+            Err(Trouble::NoReplication { .. }) => return self.walk_keywise(take).await,
+            Err(trouble) => return Err(trouble),
+        };
         loop {
             let next = base.next().await;
             let shard = self.shard;
@@ -172,6 +189,19 @@ impl Link {
             };
             take(&bytes).map_err(|error| self.unreadable(error))?;
         }
+    }
+
+    /// The same where replication is refused: key by key, so of no one moment.
+    async fn walk_keywise(
+        &self,
+        mut take: impl FnMut(&[u8]) -> Result<(), RdbError>,
+    ) -> Result<(), Trouble> {
+        let opened = Keywise::open(&self.access, &self.source, self.shard, self.now_ms);
+        let mut keywise = opened.await?;
+        while let Some(flight) = keywise.next().await? {
+            take(&flight.rdb).map_err(|error| self.unreadable(error))?;
+        }
+        Ok(())
     }
 
     fn unreadable(&self, error: RdbError) -> Trouble {

@@ -10,6 +10,7 @@ mod describe;
 pub mod follow;
 mod gauge;
 pub mod keep;
+mod keywise;
 pub(in crate::ops) mod live;
 mod log;
 mod look;

@@ -76,7 +76,7 @@ impl Trouble {
         match error {
             NodeError::Forbidden { .. } => Trouble::NoReplication { shard, error },
             // A service that took PSYNC away, or gave it another name.
-            NodeError::Server { ref said, .. } if said.contains("unknown command") => {
+            NodeError::Server { ref said, .. } if is_withheld(said) => {
                 Trouble::NoReplication { shard, error }
             }
             error => Trouble::Source { shard, error },
@@ -131,4 +131,16 @@ impl Trouble {
             Trouble::NoLook(_) | Trouble::NoCut(_) => "see goodcache check".to_owned(),
         }
     }
+}
+/// The ways in which services say that they keep a command to themselves.
+fn is_withheld(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    [
+        "unknown command",
+        "unknown subcommand",
+        "not supported",
+        "not allowed",
+    ]
+    .iter()
+    .any(|words| said.contains(words))
 }

@@ -60,6 +60,10 @@ fn cluster_row(survey: &Survey, topology: &Topology) -> ClusterRow {
             .clone()
             .or_else(|| survey.seeds.first().map(ToString::to_string))
             .unwrap_or_default(),
+        service: survey.service.map(|service| match &survey.service_by {
+            Some(by) => format!("{service} (by {by})"),
+            None => service.to_string(),
+        }),
         state: states
             .iter()
             .max_by_key(|&&state| state != "ok")

@@ -27,6 +27,9 @@ pub struct Report {
 pub struct ClusterRow {
     /// Its name in the settings, or the seed that was given.
     pub name: String,
+    /// The managed service that it is, and by what that is known; `None` for servers of one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// `ok` when every node that answered says `cluster_state:ok`, `fail` when one says `fail`.
     pub state: Option<String>,
     /// Nodes that anybody knows.

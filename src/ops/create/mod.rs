@@ -14,6 +14,7 @@ mod inside;
 mod join;
 mod plan;
 mod preflight;
+pub mod rented;
 mod report;
 mod standing;
 mod step;

@@ -6,8 +6,9 @@ use super::case::{Case, NodeCase};
 use super::form;
 use super::profile::guess;
 use super::report::{Kind, Recommendation, Report, Sampling, Takes};
-use super::rule::{Advice, Opinion, Rule};
+use super::rule::{Advice, Opinion, Rule, is_readable};
 use super::rules::{GROUPS, guide};
+use super::service;
 use super::settle::settle;
 use crate::health::Profile;
 use crate::model::{Evidence, KeysSeen, NodeAddr, Probe, Skipped, Subject, Topology};
@@ -77,7 +78,7 @@ pub fn judge(evidence: &Evidence, options: &Options) -> Report {
         &[]
     };
     let (recommendations, overruled) = settle(found.wanted, held);
-    Report {
+    let mut report = Report {
         cluster: name(&case),
         nodes_answering: case.nodes.len(),
         nodes_known: topology.members.len().max(evidence.survey.nodes.len()),
@@ -88,15 +89,17 @@ pub fn judge(evidence: &Evidence, options: &Options) -> Report {
         overruled,
         skipped: found.skipped,
         satisfied: found.satisfied,
+        service: evidence.survey.service,
+    };
+    if let Some(service) = report.service {
+        service::adapt(&mut report, service);
     }
+    report
 }
 
 /// The nodes whose settings could not be read: no rule advises on those.
 fn unread(case: &Case) -> Vec<Skipped> {
-    let blind = case
-        .nodes
-        .iter()
-        .filter(|node| node.facts.config.is_empty());
+    let blind = case.nodes.iter().filter(|node| !is_readable(node));
     let told = blind.map(|node| {
         let why = node.facts.why_not(Probe::Config).unwrap_or("no answer");
         Skipped {

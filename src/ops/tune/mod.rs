@@ -8,6 +8,7 @@
 //! | `form` | values written as the server writes them |
 //! | `judge` | asks every rule and lays what they say side by side |
 //! | `settle` | which of two rules has its way where they want different values |
+//! | `service` | at a managed service: its own commands in the place of CONFIG SET |
 //! | `trial/` | a rule tried on a throw-away copy: the same load with and without it, in turns |
 //! | `report` | what is recommended, what was overruled, what could not be looked at |
 //! | `size/` | how many shards of which node size hold the load |
@@ -25,6 +26,7 @@ mod report;
 pub mod resilience;
 mod rule;
 pub mod rules;
+mod service;
 mod settle;
 #[cfg(test)]
 mod setups;

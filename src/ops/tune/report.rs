@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::profile::Guess;
-use crate::model::{NodeAddr, NodeId, Role, Severity, Skipped};
+use crate::model::{NodeAddr, NodeId, Role, Service, Severity, Skipped};
 
 /// All that tune has to say of a cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Rules that looked and found nothing to change.
     pub satisfied: Vec<String>,
+    /// The managed service, where it is one: its settings are changed by its own commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
 }
 
 /// How the evidence was taken.

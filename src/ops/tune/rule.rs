@@ -134,14 +134,18 @@ pub fn change(node: &NodeCase, present: Option<String>, proposed: impl Into<Stri
 
 /// The nodes whose settings could be read, and a word on each whose could not.
 pub fn readable<'b, 'a>(case: &'b Case<'a>) -> (Vec<&'b NodeCase<'a>>, Vec<Opinion>) {
-    let (known, dark): (Vec<_>, Vec<_>) =
-        (case.nodes.iter()).partition(|node| !node.facts.config.is_empty());
+    let (known, dark): (Vec<_>, Vec<_>) = (case.nodes.iter()).partition(|node| is_readable(node));
     let why = |node: &NodeCase| match node.facts.why_not(Probe::Config) {
         Some(why) => format!("its settings could not be read: {why}"),
         None => "its settings could not be read (CONFIG GET)".to_owned(),
     };
     let skips = dark.iter().map(|node| Opinion::skip(node, why(node)));
     (known, skips.collect())
+}
+
+/// Whether the node's settings were read, and not merely what INFO tells of them.
+pub fn is_readable(node: &NodeCase) -> bool {
+    !node.facts.config.is_empty() && node.facts.why_not(Probe::Config).is_none()
 }
 
 /// What the cluster is for, where that is sure; else why the rule keeps quiet.
