@@ -20,6 +20,8 @@ fn named(all: &BTreeSet<String>) -> BTreeSet<String> {
     for reader in READERS {
         rust_files(&root.join(reader), &mut files);
     }
+    // What is written down for a managed service reads no survey.
+    files.retain(|file| !file.components().any(|part| part.as_os_str() == "rented"));
     let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
     let words = texts.flat_map(|text| text.split('"').map(str::to_owned).collect::<Vec<_>>());
     words.filter(|word| all.contains(word)).collect()
