@@ -130,7 +130,7 @@ impl Big {
         }
         let elements = Elements::begin(&outline, packing.accepts(), self.limits);
         let mut elements = match elements.map_err(unreadable)? {
-            Ok(elements) => elements,
+            Ok(elements) => elements.later(packing.later_ms(&entry)),
             Err(reason) => return Ok(Sent::Impossible(reason)),
         };
         drop(outline);
