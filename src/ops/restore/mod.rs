@@ -42,6 +42,7 @@ mod touched;
 mod trouble;
 mod waves;
 
+pub use brake::HeldBack;
 pub use heat::Warmth;
 pub use load::{Database, Impossible};
 pub use order::{Existing, Options, Order, Place};

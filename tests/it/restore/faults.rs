@@ -115,6 +115,9 @@ fn a_target_that_is_out_of_memory_stops_it_half_way_and_more_memory_lets_it_go_o
         "{}",
         outcome.stderr
     );
+    let told = outcome.stderr;
+    assert!(told.contains("keys were sent; "), "{told}");
+    assert!(told.contains("of the snapshot are in"), "{told}");
     target[0].cli(&["CONFIG", "SET", "maxmemory", "0"]);
     proven(stage.restore(&addr, &[]).run());
 }
