@@ -2,6 +2,7 @@
 //! masters and to the slots; and what is acknowledged is stored.
 
 mod kept;
+mod turns;
 
 use goodcache::archive::{Logged, Moment, NoMoment, Replay, TimeLine};
 
