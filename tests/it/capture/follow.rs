@@ -1,6 +1,7 @@
 //! `--follow`: every write is in the time line, whatever happens to the follower, to its links, to the
 //! masters and to the slots; and what is acknowledged is stored.
 
+mod clock;
 mod kept;
 mod turns;
 
