@@ -11,6 +11,7 @@ mod error;
 mod hex;
 mod id;
 mod identity;
+pub mod lease;
 mod log;
 mod manifest;
 mod repository;

@@ -73,6 +73,14 @@ impl Reply {
         }
     }
 
+    /// As it came, where it is text or bytes.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Reply::Bytes(bytes) => Some(bytes),
+            Reply::Nil | Reply::Integer(_) | Reply::List(_) => None,
+        }
+    }
+
     /// As a number.
     pub fn integer(&self) -> Option<i64> {
         match self {

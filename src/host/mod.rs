@@ -5,8 +5,9 @@
 //! later, are read from one [`ClusterSpec`]; servers as plain processes of this machine are
 //! [`process`]. What a drill breaks and puts back again is [`drill`], and what is broken at the moment
 //! stands in the [`journal`]. How busy this machine is itself, [`here`] tells; what limits and settings
-//! the machines of nodes have, [`seen`].
+//! the machines of nodes have, [`seen`]. Whether a process of this machine still runs, [`alive`].
 
+pub mod alive;
 pub mod compose;
 pub mod context;
 pub mod docker;

@@ -28,7 +28,9 @@ mod tests;
 mod value;
 mod writer;
 
-pub use bridge::{Accepts, Bridged, Losses, Reason, Way, bridge, can_go};
+pub use bridge::{
+    Accepts, Bridged, Losses, Reason, Way, bridge, bridge_later, can_go, fields_may_expire,
+};
 pub use decode::{Decoder, Element, StreamId};
 pub use dialect::{Dialect, Vendor};
 pub use digest::{Digester, Folded, SlotDigest, SlotDigests};

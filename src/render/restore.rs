@@ -238,7 +238,12 @@ fn facts(restored: &Restored) -> Vec<(String, Cell)> {
         facts.push(fact("heat back", steps.join(", ")));
     }
     if let Some(ms) = restored.slowest_answer_ms {
-        let words = format!("PING took {} at the most beside the load", millis(ms));
+        let mut words = format!("PING took {} at the most beside the load", millis(ms));
+        let late = restored.held_back.map_or(0, |held| held.late_answers);
+        if late > 0 {
+            let late = counted(late as usize, "late answer");
+            words.push_str(&format!("; {late} held it back"));
+        }
         facts.push(fact("latency", words));
     }
     if let Some(proof) = &restored.proof {

@@ -13,6 +13,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::every::retain;
 use super::prune::policy;
 use super::take::{Taking, Ways, told};
+use super::this_run;
+use crate::archive::lease::Holder;
 use crate::archive::retention::Policy;
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::options::backup::{Keep, Take, Way};
@@ -20,6 +22,7 @@ use crate::cli::progress::ShardBars;
 use crate::cli::reach::now_ms;
 use crate::cli::signal::{Ended, Signals, unless_signalled_again};
 use crate::cli::stopped;
+use crate::host::alive;
 use crate::model::words::{bytes, counted, duration};
 use crate::ops::backup::follow::{Following, LineGauges, LineReading, Told, follow};
 use crate::ops::backup::{Place, Trouble, Via};
@@ -84,6 +87,8 @@ pub(super) async fn run(
     let following = Following {
         base,
         base_every: asked.base_every,
+        holder: holder(),
+        has_ended: alive::has_ended,
     };
     let mut listening = Listening {
         taking,
@@ -114,7 +119,7 @@ pub(super) async fn run(
         }
         Ended::Done(Ok(ended)) => {
             listening.rest().await?;
-            ended.map(|_| Exit::Good).map_err(told)
+            ended.map(|_| Exit::Good).map_err(ended_by)
         }
         Ended::Done(Err(failure)) => {
             // The answer has nobody to go to any more; what was received is stored all the same.
@@ -122,6 +127,27 @@ pub(super) async fn run(
             let _ = following.await;
             Err(failure)
         }
+    }
+}
+
+/// Who follows, for others who want to.
+fn holder() -> Holder {
+    let run = this_run();
+    Holder {
+        since_ms: run.started_at_ms,
+        host: run.host,
+        pid: run.pid,
+        mark: alive::mark(),
+    }
+}
+
+fn ended_by(trouble: Trouble) -> Failure {
+    match trouble {
+        Trouble::Ousted(_) => {
+            let hint = trouble.hint();
+            Failure::new(Exit::Failed, trouble).next(hint)
+        }
+        trouble => told(trouble),
     }
 }
 
@@ -165,6 +191,17 @@ impl Listening<'_> {
 
     async fn hear(&mut self, heard: Told) -> Result<(), Failure> {
         match heard {
+            Told::Waits(holder) => self.say(&format!(
+                "{} follows this cluster into the repository since {}: waiting, to take over when it \
+                 ends or is not heard of for {} s",
+                named(&holder),
+                human::timestamp(holder.since_ms),
+                crate::archive::lease::STALE.as_secs()
+            )),
+            Told::TakenOver(holder) => self.say(&format!(
+                "{} is not there any more: following instead of it",
+                named(&holder)
+            )),
             Told::Resumed {
                 run,
                 last_ms,
@@ -230,6 +267,10 @@ impl Listening<'_> {
     fn say(&self, line: &str) {
         self.taking.screen.say(line);
     }
+}
+
+fn named(holder: &Holder) -> String {
+    format!("process {} on {}", holder.pid, holder.host)
 }
 
 /// `following 3 of 3 shards, stored up to 2026-11-24T16:31:14.123Z (4.1 s behind, 1.2 KiB waiting)`.

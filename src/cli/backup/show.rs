@@ -1,6 +1,6 @@
 //! `goodcache backup show`.
 
-use super::Keeping;
+use super::{Keeping, open};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::backup::Show;
 use crate::ops::backup::keep;
@@ -10,7 +10,9 @@ use crate::render::backup;
 pub(super) async fn run(keeping: &Keeping, args: &Show) -> Result<Exit, Failure> {
     let repository = keeping.repository().await?;
     let manifest = keeping.find(&repository, &args.id).await?;
-    let shown = keep::show(&repository, manifest);
+    let shown = keep::show(&repository, manifest)
+        .await
+        .map_err(open::failure)?;
     keeping.answer("backup show", &shown, &backup::show(&shown))?;
     Ok(Exit::Good)
 }

@@ -104,7 +104,11 @@ fn script(spec: &ClusterSpec, options: Options) -> String {
          END\n{}",
         nodes.join(", "),
         escaped(&format!(
-            "exec goodcache --config /tmp/goodcache.yaml backup {name} --every \"$EVERY\" $KEEP\n"
+            "case \"$FOLLOW\" in\n\
+             ''|no|false|0) set -- --every \"$EVERY\" ;;\n\
+             *) set -- --follow --base-every \"$EVERY\" ;;\n\
+             esac\n\
+             exec goodcache --config /tmp/goodcache.yaml backup {name} \"$@\" $KEEP\n"
         ))
     )
 }
@@ -112,6 +116,7 @@ fn script(spec: &ClusterSpec, options: Options) -> String {
 fn environment(options: Options) -> Vec<String> {
     let mut lines = vec![
         "EVERY=${GOODCACHE_BACKUP_EVERY:-24h}".to_owned(),
+        "FOLLOW=${GOODCACHE_BACKUP_FOLLOW:-no}".to_owned(),
         "KEEP=${GOODCACHE_BACKUP_KEEP:---keep-last 3 --keep-daily 7 --keep-weekly 4 --keep-monthly 12}"
             .to_owned(),
         "GOODCACHE_REPO=${GOODCACHE_REPO:-/backups}".to_owned(),
@@ -155,7 +160,8 @@ fn header(spec: &ClusterSpec, options: Options) -> String {
          #     docker compose -p {name} -f FILE -f THIS_FILE up -d         with backups\n\
          #     docker compose -p {name} -f FILE -f THIS_FILE logs backup   how they went\n\
          #\n\
-         # A snapshot every GOODCACHE_BACKUP_EVERY (24h); GOODCACHE_BACKUP_KEEP says which stay. They go\n\
+         # A snapshot every GOODCACHE_BACKUP_EVERY (24h); with GOODCACHE_BACKUP_FOLLOW=yes every write in\n\
+         # between as well, so that any moment can be restored. GOODCACHE_BACKUP_KEEP says which stay. They go\n\
          # to the volume backups, or to GOODCACHE_REPO, a bucket whose credentials are AWS_*, AZURE_* or\n\
          # GOOGLE_*. GOODCACHE_PROGRAM is the goodcache of this machine (./goodcache), which must run in\n\
          # the image GOODCACHE_BACKUP_IMAGE (debian:stable-slim).\n\

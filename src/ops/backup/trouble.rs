@@ -2,8 +2,10 @@
 
 use super::sources::NoSource;
 use crate::archive::ArchiveError;
+use crate::archive::lease::Holder;
 use crate::cluster::{NoBarrier, NodeError};
 use crate::model::NodeAddr;
+use crate::model::words::timestamp;
 use crate::rdb::RdbError;
 
 /// Why there is no snapshot. Nothing is left behind but objects that the next run sweeps.
@@ -65,9 +67,25 @@ pub enum Trouble {
     /// Writes could not be paused for the cut.
     #[error("no common cut: {0}")]
     NoCut(#[from] NoBarrier),
+    /// Another follows the cluster into this repository instead, since this one was silent for too long.
+    #[error("{}", ousted(.0.as_ref()))]
+    Ousted(Option<Holder>),
     /// The repository failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+}
+
+fn ousted(by: Option<&Holder>) -> String {
+    let silent = "the repository was not heard from here for too long";
+    match by {
+        Some(holder) => format!(
+            "{silent}: process {} on {} follows the cluster since {}",
+            holder.pid,
+            holder.host,
+            timestamp(holder.since_ms)
+        ),
+        None => format!("{silent}: another followed the cluster meanwhile"),
+    }
 }
 
 impl Trouble {
@@ -101,6 +119,7 @@ impl Trouble {
             | Trouble::NoLook(_)
             | Trouble::NoReplication { .. }
             | Trouble::Sent { .. }
+            | Trouble::Ousted(_)
             | Trouble::Archive(_) => false,
         }
     }
@@ -124,6 +143,10 @@ impl Trouble {
                     .to_owned()
             }
             Trouble::Sent { error, .. } => error.hint().to_owned(),
+            Trouble::Ousted(_) => {
+                "leave it to that one; started again, this one waits and takes over when it ends"
+                    .to_owned()
+            }
             Trouble::Changed(_) => "run it again when no failover or resharding goes on".to_owned(),
             Trouble::Gap { .. } | Trouble::LogLate { .. } => {
                 "enlarge repl-backlog-size, or read other nodes: --from masters".to_owned()

@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 
+use super::fields;
+
 /// A word of a command.
 pub(super) type Word<'a> = Cow<'a, [u8]>;
 
 /// How a time is written.
 #[derive(Clone, Copy)]
-enum Time {
+pub(super) enum Time {
     /// Seconds from then.
     Seconds,
     /// Milliseconds from then.
@@ -21,7 +23,7 @@ enum Time {
     AtMillis,
 }
 
-/// The command with every expiry of its key as a time, so many ms later; `came_ms` is when the command
+/// The command with every expiry of its key, or of fields of it, as a time, so many ms later; `came_ms` is when the command
 /// was received.
 pub(super) fn shifted<'a>(words: &[&'a [u8]], came_ms: i64, by_ms: i64) -> Vec<Word<'a>> {
     let name = words.first().map(|name| name.to_ascii_lowercase());
@@ -55,7 +57,7 @@ pub(super) fn shifted<'a>(words: &[&'a [u8]], came_ms: i64, by_ms: i64) -> Vec<W
         }
         b"set" | b"getex" | b"msetex" => option(&mut out, 2, at),
         b"restore" | b"restore-asking" => restore(&mut out, at),
-        _ => {}
+        name => drop(fields::shifted(name, &mut out, at)),
     }
     out
 }
@@ -146,6 +148,34 @@ mod tests {
                 "RESTORE k 109 p REPLACE ABSTTL",
             ),
             ("EXPIRE k x", "EXPIRE k x"),
+            ("HEXPIRE k 5 FIELDS 1 f", "HPEXPIREAT k 6100 FIELDS 1 f"),
+            (
+                "HPEXPIRE k 5 NX FIELDS 1 f",
+                "HPEXPIREAT k 1105 NX FIELDS 1 f",
+            ),
+            ("HEXPIREAT k 50 FIELDS 1 f", "HPEXPIREAT k 50100 FIELDS 1 f"),
+            ("HPEXPIREAT k 50 FIELDS 1 f", "HPEXPIREAT k 150 FIELDS 1 f"),
+            (
+                "HSETEX k EX 5 FIELDS 1 f v",
+                "HSETEX k PXAT 6100 FIELDS 1 f v",
+            ),
+            (
+                "HSETEX k FIELDS 1 px 7 PXAT 9",
+                "HSETEX k FIELDS 1 px 7 PXAT 109",
+            ),
+            (
+                "HSETEX k FNX KEEPTTL FIELDS 1 ex 7",
+                "HSETEX k FNX KEEPTTL FIELDS 1 ex 7",
+            ),
+            (
+                "HGETEX k PX 5 FIELDS 2 f g",
+                "HGETEX k PXAT 1105 FIELDS 2 f g",
+            ),
+            (
+                "HGETEX k PERSIST FIELDS 2 ex 5",
+                "HGETEX k PERSIST FIELDS 2 ex 5",
+            ),
+            ("HPERSIST k FIELDS 1 f", "HPERSIST k FIELDS 1 f"),
             ("HSET k f 5", "HSET k f 5"),
         ] {
             let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();

@@ -18,6 +18,8 @@ const FLIGHT: usize = 512;
 pub(super) enum Question {
     /// When it expires; what was shifted is shifted back.
     Settle,
+    /// When fields of it expire; the same.
+    SettleFields,
     /// Whether it is there.
     Exists,
 }
@@ -82,6 +84,11 @@ impl<'a> Asking<'a> {
             .await?;
         match self.question {
             Question::Settle => settle(node, &keys).await?,
+            Question::SettleFields => {
+                for key in &keys {
+                    settle_fields(node, key).await?;
+                }
+            }
             Question::Exists => {
                 let exists = |key: &Vec<u8>| Command::words("EXISTS").arg(key);
                 let flight: Vec<Command> = keys.iter().map(exists).collect();
@@ -103,7 +110,7 @@ async fn settle(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<(), Trouble> {
     let back: Vec<Command> = keys
         .iter()
         .zip(expiries)
-        .filter_map(|(key, expiry)| Some((key, expiry.filter(|ms| *ms > SHIFT_MS / 2)?)))
+        .filter_map(|(key, expiry)| Some((key, expiry.filter(|ms| *ms >= SHIFT_MS)?)))
         .map(|(key, ms)| {
             let ms = (ms - SHIFT_MS).max(1).to_string();
             Command::words("PEXPIREAT").arg(key).arg(ms)
@@ -138,4 +145,64 @@ async fn expiries(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<Option<i6
         .into_iter()
         .map(|reply| Ok(reply?.integer().filter(|ms| *ms > 0).map(|ms| now + ms)))
         .collect()
+}
+
+/// Shifts the expiries of a key's fields back, some fields after the other.
+async fn settle_fields(node: &Node, key: &[u8]) -> Result<(), Trouble> {
+    let mut cursor = b"0".to_vec();
+    loop {
+        let scan = Command::words("HSCAN").arg(key).arg(&cursor);
+        let asked = scan.arg("COUNT").arg("500").arg("NOVALUES");
+        let said = match node.ask(&asked).await {
+            // It is no hash any more; or the server is of a version in which no field expires.
+            Err(NodeError::Server { said, .. })
+                if said.starts_with("WRONGTYPE") || said.contains("syntax error") =>
+            {
+                return Ok(());
+            }
+            said => said?,
+        };
+        let [next, fields] = said.list() else {
+            return Ok(());
+        };
+        settle_some(node, key, fields.list()).await?;
+        match next.bytes() {
+            Some(next) if next != b"0" => cursor = next.to_vec(),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// The same of so many fields.
+async fn settle_some(node: &Node, key: &[u8], fields: &[Reply]) -> Result<(), Trouble> {
+    let fields: Vec<&[u8]> = fields.iter().filter_map(Reply::bytes).collect();
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let asked = of_fields(Command::words("HPEXPIRETIME").arg(key), &fields);
+    let said = match node.ask(&asked).await {
+        Err(NodeError::Server { said, .. }) if said.contains("unknown command") => return Ok(()),
+        said => said?,
+    };
+    let mut alike = BTreeMap::<i64, Vec<&[u8]>>::new();
+    for (field, expiry) in fields.iter().zip(said.list()) {
+        if let Some(ms) = expiry.integer().filter(|ms| *ms >= SHIFT_MS) {
+            alike.entry(ms - SHIFT_MS).or_default().push(field);
+        }
+    }
+    let back = alike.iter().map(|(ms, fields)| {
+        let back = Command::words("HPEXPIREAT").arg(key);
+        of_fields(back.arg(ms.max(&1).to_string()), fields)
+    });
+    for reply in node.ask_all(&back.collect::<Vec<_>>()).await? {
+        reply?;
+    }
+    Ok(())
+}
+
+fn of_fields(command: Command, fields: &[&[u8]]) -> Command {
+    let command = command.arg("FIELDS").arg(fields.len().to_string());
+    fields
+        .iter()
+        .fold(command, |command, field| command.arg(field))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::brake::Brake;
 use super::large::Large;
 use super::ousted::Watch;
 use super::pack::Packing;
@@ -95,10 +96,15 @@ pub(super) enum Sent {
 
 impl Big {
     /// Builds the value up beside and gives it its name.
-    pub(super) async fn send(&self, packing: &Packing, large: &Large<'_>) -> Result<Sent, Trouble> {
+    pub(super) async fn send(
+        &self,
+        packing: &Packing,
+        large: &Large<'_>,
+        brake: &Brake,
+    ) -> Result<Sent, Trouble> {
         let mut tried = 0;
         loop {
-            match self.try_once(packing, large).await {
+            match self.try_once(packing, large, brake).await {
                 Err(trouble) if trouble.may_pass() && tried < TRIES => {
                     tried += 1;
                     sleep(PAUSE).await;
@@ -110,7 +116,12 @@ impl Big {
         }
     }
 
-    async fn try_once(&self, packing: &Packing, large: &Large<'_>) -> Result<Sent, Trouble> {
+    async fn try_once(
+        &self,
+        packing: &Packing,
+        large: &Large<'_>,
+        brake: &Brake,
+    ) -> Result<Sent, Trouble> {
         let table = self.watch.routes.now();
         let Some(addr) = table.addr(large.slot) else {
             return Err(Trouble::Disturbed(format!(
@@ -130,7 +141,7 @@ impl Big {
         }
         let elements = Elements::begin(&outline, packing.accepts(), self.limits);
         let mut elements = match elements.map_err(unreadable)? {
-            Ok(elements) => elements,
+            Ok(elements) => elements.later(packing.later_ms(&entry)),
             Err(reason) => return Ok(Sent::Impossible(reason)),
         };
         drop(outline);
@@ -148,6 +159,7 @@ impl Big {
             }
             while let Some(commands) = elements.next_batch().map_err(unreadable)? {
                 let batch = named(commands, &beside);
+                brake.take(batch.size()).await;
                 self.part(&mut lane, large.slot, batch).await?;
             }
             Ok(())

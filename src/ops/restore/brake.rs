@@ -6,10 +6,11 @@
 //! one batch at a time, with a rest after each.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -27,6 +28,17 @@ const MOST: usize = 16 << 20;
 /// The longest rest between two batches.
 const REST: u64 = 200_000;
 
+/// How often and how far a load was held back by the target's answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct HeldBack {
+    /// How often an answer came later than the limit.
+    pub late_answers: u64,
+    /// The least that a master was allowed to have under way, bytes; it always had one batch.
+    pub least_under_way_bytes: u64,
+    /// The longest rest after a batch, us.
+    pub longest_rest_us: u64,
+}
+
 /// The brake.
 pub(super) struct Brake {
     rate: Option<u64>,
@@ -36,9 +48,30 @@ pub(super) struct Brake {
     pub window: Arc<AtomicUsize>,
     /// How long is waited after a batch, in us.
     rest: Arc<AtomicU64>,
-    /// The slowest of all answers, us.
-    slowest: Arc<AtomicU64>,
+    seen: Arc<Mutex<Seen>>,
     _probing: Vec<AbortOnDropHandle<()>>,
+}
+
+/// What the questions found so far.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The slowest of all answers.
+    slowest: Duration,
+    held_back: Option<HeldBack>,
+}
+
+impl Seen {
+    fn note(&mut self, took: Duration, limit: Duration, window: usize, rest: u64) {
+        self.slowest = self.slowest.max(took);
+        let window = window as u64;
+        let held = self.held_back.get_or_insert(HeldBack {
+            least_under_way_bytes: window,
+            ..HeldBack::default()
+        });
+        held.late_answers += u64::from(took > limit);
+        held.least_under_way_bytes = held.least_under_way_bytes.min(window);
+        held.longest_rest_us = held.longest_rest_us.max(rest);
+    }
 }
 
 impl Brake {
@@ -53,7 +86,7 @@ impl Brake {
             None => MOST,
         };
         let window = Arc::new(AtomicUsize::new(begin));
-        let (rest, slowest) = (Arc::new(AtomicU64::new(0)), Arc::default());
+        let (rest, seen) = (Arc::new(AtomicU64::new(0)), Arc::default());
         let probing = limit.map(|limit| {
             let probes = masters.iter().map(|addr| {
                 let probe = Probe {
@@ -62,7 +95,7 @@ impl Brake {
                     limit,
                     window: window.clone(),
                     rest: rest.clone(),
-                    slowest: Arc::clone(&slowest),
+                    seen: Arc::clone(&seen),
                 };
                 AbortOnDropHandle::new(tokio::spawn(probe.run()))
             });
@@ -73,7 +106,7 @@ impl Brake {
             due: tokio::sync::Mutex::new(Instant::now()),
             window,
             rest,
-            slowest,
+            seen,
             _probing: probing.unwrap_or_default(),
         }
     }
@@ -93,10 +126,14 @@ impl Brake {
 
     /// The slowest answer that any master gave beside the load; `None` when none was asked.
     pub(super) fn slowest(&self) -> Option<Duration> {
-        match self.slowest.load(Ordering::Relaxed) {
-            0 => None,
-            us => Some(Duration::from_micros(us)),
-        }
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        (!seen.slowest.is_zero()).then_some(seen.slowest)
+    }
+
+    /// How far the answers held the load back; `None` when no master was asked.
+    pub(super) fn held_back(&self) -> Option<HeldBack> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.held_back
     }
 }
 
@@ -107,7 +144,7 @@ struct Probe {
     limit: Duration,
     window: Arc<AtomicUsize>,
     rest: Arc<AtomicU64>,
-    slowest: Arc<AtomicU64>,
+    seen: Arc<Mutex<Seen>>,
 }
 
 impl Probe {
@@ -130,8 +167,6 @@ impl Probe {
                 answers.pop_front();
             }
             answers.push_back(took);
-            let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            self.slowest.fetch_max(us, Ordering::Relaxed);
             let (window, rest) = adjusted(
                 answers.iter().max().copied().unwrap_or(took),
                 self.limit,
@@ -140,6 +175,9 @@ impl Probe {
             );
             self.window.store(window, Ordering::Relaxed);
             self.rest.store(rest, Ordering::Relaxed);
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.note(took, self.limit, window, rest);
+            drop(seen);
             if took > self.limit {
                 // What is under way already is no reason to go down twice.
                 answers.clear();

@@ -47,6 +47,14 @@ pub(super) struct Counts {
     pub databases: Mutex<BTreeMap<u64, Database>>,
 }
 
+/// What was sent before a part that may have to be sent again.
+pub(super) struct SoFar {
+    entries: u64,
+    bytes: u64,
+    large: u64,
+    impossible: BTreeMap<Reason, Impossible>,
+}
+
 /// Keys that cannot go to the target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Impossible {
@@ -93,16 +101,48 @@ pub(super) struct Loading<'a> {
 
 impl Counts {
     /// Forgets what was sent in vain.
-    pub(super) fn back_to(&self, (entries, bytes, large): (u64, u64, u64)) {
-        self.entries.store(entries, Ordering::Relaxed);
-        self.bytes.store(bytes, Ordering::Relaxed);
-        self.large.store(large, Ordering::Relaxed);
+    pub(super) fn back_to(&self, so_far: &SoFar) {
+        self.entries.store(so_far.entries, Ordering::Relaxed);
+        self.bytes.store(so_far.bytes, Ordering::Relaxed);
+        self.large.store(so_far.large, Ordering::Relaxed);
+        let mut list = self
+            .impossible
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        list.clone_from(&so_far.impossible);
     }
 
     /// What was sent so far.
-    pub(super) fn sent(&self) -> (u64, u64, u64) {
+    pub(super) fn so_far(&self) -> SoFar {
         let of = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        (of(&self.entries), of(&self.bytes), of(&self.large))
+        let list = self
+            .impossible
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        SoFar {
+            entries: of(&self.entries),
+            bytes: of(&self.bytes),
+            large: of(&self.large),
+            impossible: list.clone(),
+        }
+    }
+
+    /// That key cannot go.
+    pub(super) fn cannot(&self, reason: Reason, key: &[u8]) {
+        let mut list = self
+            .impossible
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let found = list.entry(reason).or_default();
+        let name = shown(key);
+        if found.keys == 0 {
+            found.why = reason.to_string();
+            found.first.clone_from(&name);
+        }
+        found.keys += 1;
+        if found.named.len() < NAMED {
+            found.named.push(name);
+        }
     }
 }
 
@@ -220,22 +260,7 @@ impl Loading<'_> {
                 }
                 found.keys += 1;
             }
-            Packed::Impossible(reason) => {
-                let mut list = counts
-                    .impossible
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                let found = list.entry(reason).or_default();
-                let name = shown(entry.key);
-                if found.keys == 0 {
-                    found.why = reason.to_string();
-                    found.first.clone_from(&name);
-                }
-                found.keys += 1;
-                if found.named.len() < NAMED {
-                    found.named.push(name);
-                }
-            }
+            Packed::Impossible(reason) => counts.cannot(reason, entry.key),
         }
     }
 }

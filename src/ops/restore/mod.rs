@@ -9,8 +9,10 @@ mod asking;
 mod bases;
 mod big;
 mod brake;
+mod carried;
 mod feed;
 mod feeding;
+mod fields;
 mod heat;
 mod jobs;
 mod journal;
@@ -40,6 +42,7 @@ mod touched;
 mod trouble;
 mod waves;
 
+pub use brake::HeldBack;
 pub use heat::Warmth;
 pub use load::{Database, Impossible};
 pub use order::{Existing, Options, Order, Place};

@@ -13,7 +13,10 @@ use super::target::Target;
 use super::touched::{SHIFT_MS, Touched};
 use super::trouble::Trouble;
 use crate::cluster::lane::Batch;
-use crate::rdb::{Accepts, Bridged, Entry, Fault, Footer, RdbError, Reason, Way, bridge, can_go};
+use crate::rdb::{
+    Accepts, Bridged, Entry, Fault, Footer, RdbError, Reason, Way, bridge, bridge_later, can_go,
+    fields_may_expire,
+};
 
 /// What a command takes beside its key and its value.
 const ROOM: usize = 4 << 10;
@@ -161,6 +164,15 @@ impl Packing {
         })
     }
 
+    /// How many ms later fields of it expire there, which is noted.
+    pub(super) fn later_ms(&self, entry: &Entry<'_>) -> u64 {
+        if self.part == Part::Untouched || !fields_may_expire(entry.kind) {
+            return 0;
+        }
+        self.touched.note_fields(entry.db, entry.key);
+        SHIFT_MS.unsigned_abs()
+    }
+
     /// Whether the target takes it, in whatever layout.
     ///
     /// # Errors
@@ -203,7 +215,9 @@ impl Packing {
         batch: &mut Batch,
     ) -> Result<Packed, RdbError> {
         payload.clear();
-        if let Bridged::Impossible(reason) = bridge(entry, self.accepts, payload)? {
+        let later_ms = self.later_ms(entry);
+        let bridged = bridge_later(entry, self.accepts, later_ms, payload)?;
+        if let Bridged::Impossible(reason) = bridged {
             return Ok(Packed::Impossible(reason));
         }
         self.begin(entry, batch);

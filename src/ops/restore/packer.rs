@@ -163,7 +163,11 @@ impl<'a> Packer<'a> {
         if matches!(family, Family::Module | Family::Array) {
             return self.whole(large).await;
         }
-        let sent = self.loading.big.send(&self.loading.packing, large).await;
+        let loading = self.loading;
+        let sent = loading
+            .big
+            .send(&loading.packing, large, loading.brake)
+            .await;
         let sent = sent.map_err(Failed::Trouble)?;
         self.loading.count_large(sent, large);
         Ok(())

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use super::absolute::{Word, shifted};
 use super::asking::{Asking, Question};
 use super::brake::Brake;
+use super::carried::{Carried, carried};
 use super::feed::Feeds;
+use super::load::Counts;
 use super::log::{Logged, Logs};
 use super::parcel::Parcel;
 use super::routes::{Routes, Table};
@@ -21,11 +23,20 @@ use super::trouble::Trouble;
 use crate::cluster::Access;
 use crate::cluster::lane::Batch;
 use crate::model::Slot;
-use crate::rdb::Changes;
+use crate::rdb::{Accepts, Changes};
 
 /// Commands in one batch.
 const COMMANDS: usize = 256;
 const BATCH: usize = 64 << 10;
+/// Commands by which fields of a hash may come to expire.
+const EXPIRING: [&str; 6] = [
+    "hexpire",
+    "hpexpire",
+    "hexpireat",
+    "hpexpireat",
+    "hsetex",
+    "hgetex",
+];
 
 /// A play.
 pub(super) struct Playing<'a> {
@@ -35,6 +46,9 @@ pub(super) struct Playing<'a> {
     pub access: &'a Access,
     pub routes: &'a Arc<Routes>,
     pub brake: &'a Brake,
+    /// The least that any master takes.
+    pub accepts: Accepts,
+    pub counts: &'a Counts,
 }
 
 /// Batches for each master that are filled in order.
@@ -115,12 +129,43 @@ impl Playing<'_> {
                 }
             }
             _ => {
-                let words = shifted(&command.words, logged.came_ms, SHIFT_MS);
+                let words = self.anew(logged, &name);
                 let slot = slots.first().copied().unwrap_or(0);
                 out.push(slot, logged.db, &words).await?;
             }
         }
         Ok(1)
+    }
+
+    /// The command as the target takes it, with its times shifted.
+    fn anew<'b>(&self, logged: &Logged<'b>, name: &str) -> Vec<Word<'b>> {
+        let (words, db) = (&logged.command.words, logged.db);
+        let mut anew = shifted(words, logged.came_ms, SHIFT_MS);
+        let key = |n: usize| words.get(n).copied().unwrap_or_default();
+        match (name, words.get(3)) {
+            ("restore" | "restore-asking", Some(payload)) => {
+                match carried(key(1), payload, self.accepts) {
+                    Carried::Anew(payload, may_expire) => {
+                        anew[3] = payload.into();
+                        if may_expire {
+                            self.touched.note_fields(db, key(1));
+                        }
+                    }
+                    Carried::AsItIs => {}
+                    Carried::Impossible(reason) => {
+                        // What was there before is not there any more either.
+                        self.counts.cannot(reason, key(1));
+                        return vec![b"UNLINK"[..].into(), key(1).into()];
+                    }
+                }
+            }
+            ("rename" | "renamenx" | "copy", _) if self.touched.may_have_fields(db, key(1)) => {
+                self.touched.note_fields(db, key(2));
+            }
+            (name, _) if EXPIRING.contains(&name) => self.touched.note_fields(db, key(1)),
+            _ => {}
+        }
+        anew
     }
 
     /// The keys that a command changes and that are meant.
@@ -139,6 +184,22 @@ impl Playing<'_> {
         let take = async |logged: Logged<'_>| {
             for key in self.keys(&logged) {
                 asking.add(logged.db, key).await?;
+            }
+            Ok(())
+        };
+        self.logs.walk(self.touched, take).await?;
+        asking.finish().await?;
+        self.settle_fields().await
+    }
+
+    /// The same for fields.
+    async fn settle_fields(&self) -> Result<(), Trouble> {
+        let mut asking = Asking::new(self.access, self.routes, Question::SettleFields);
+        let take = async |logged: Logged<'_>| {
+            for key in self.keys(&logged) {
+                if self.touched.may_have_fields(logged.db, key) {
+                    asking.add(logged.db, key).await?;
+                }
             }
             Ok(())
         };

@@ -37,7 +37,7 @@ impl Running {
         self.journal.write()?;
         self.place.events.begin("playing the logs");
         let mut tries = 1;
-        let sent = self.counts.sent();
+        let so_far = self.counts.so_far();
         let played = loop {
             match self.play_once(brake).await {
                 Ok(played) => break played,
@@ -46,7 +46,7 @@ impl Running {
                         .events
                         .note(format!("{trouble}; the logs are played again"));
                     tries += 1;
-                    self.counts.back_to(sent);
+                    self.counts.back_to(&so_far);
                     self.look_again().await;
                 }
                 Err(trouble) => return Err(trouble),
@@ -75,6 +75,8 @@ impl Running {
             access: &self.place.access,
             routes: &self.routes,
             brake,
+            accepts: self.packing().accepts(),
+            counts: &self.counts,
         };
         let played = feeds.beside(async {
             playing.reset(&feeds).await?;
@@ -140,6 +142,8 @@ impl Running {
             access: &self.place.access,
             routes: &self.routes,
             brake,
+            accepts: self.packing().accepts(),
+            counts: &self.counts,
         };
         let there = playing.existing().await?;
         if let Some(touched) = Arc::get_mut(&mut self.touched) {

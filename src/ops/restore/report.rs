@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::brake::HeldBack;
 use super::heat::Warmth;
 use super::load::{Counts, Database, Impossible};
 use super::parcel::Tally;
@@ -63,6 +64,8 @@ pub struct Restored {
     pub duration_ms: u64,
     /// The slowest answer that a master gave beside the load, ms; only where a limit was set.
     pub slowest_answer_ms: Option<f64>,
+    /// How far such answers held the load back; only where a limit was set.
+    pub held_back: Option<HeldBack>,
     /// When how much of the recorded heat was back, where the most used keys came first.
     pub warmth: Vec<Warmth>,
     /// What was read back.
@@ -86,6 +89,7 @@ pub(super) struct Told<'a> {
     pub proof: Option<Proof>,
     pub remarks: Vec<String>,
     pub slowest: Option<Duration>,
+    pub held_back: Option<HeldBack>,
     pub warmth: Vec<Warmth>,
     pub is_resumed: bool,
     pub lacks_functions: bool,
@@ -137,6 +141,7 @@ impl Restored {
             is_resumed: told.is_resumed,
             load_ms: told.load_ms,
             duration_ms: told.duration_ms,
+            held_back: told.held_back,
             slowest_answer_ms: told.slowest.map(|slowest| slowest.as_secs_f64() * 1000.0),
             warmth: told.warmth,
             proof: told.proof,

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 
 use super::big::Big;
-use super::brake::Brake;
+use super::brake::{Brake, HeldBack};
 use super::feed::Feeds;
 use super::heat::Warmth;
 use super::jobs::Job;
@@ -18,8 +18,10 @@ use super::log::Logs;
 use super::order::{Existing, Options, Place};
 use super::ousted::Watch;
 use super::pack::Packing;
+use super::parcel::Tally;
 use super::parts;
 use super::plan::{Known, Plan, plan};
+use super::prove::Proof;
 use super::replicas::replicated;
 use super::report::Restored;
 use super::routes::{Routes, Table};
@@ -29,7 +31,7 @@ use super::trouble::Trouble;
 use crate::archive::SlotTable;
 use crate::cluster::Node;
 use crate::model::NodeAddr;
-use crate::model::words::counted;
+use crate::model::words::{count, counted};
 
 /// Readers at the most: each holds some pieces in memory.
 pub(super) const READERS: usize = 3;
@@ -128,6 +130,17 @@ impl Prepared {
     }
 }
 
+/// What came of one that got to its end.
+struct Done {
+    tally: Arc<Tally>,
+    played: u64,
+    load_ms: u64,
+    proof: Option<Proof>,
+    slowest: Option<Duration>,
+    held_back: Option<HeldBack>,
+    lacks_functions: bool,
+}
+
 /// A restore under way.
 pub(super) struct Running {
     pub(super) place: Place,
@@ -171,6 +184,16 @@ impl Running {
     }
 
     async fn run(mut self) -> Result<Restored, Trouble> {
+        match self.go().await {
+            Ok(done) => Ok(self.restored(done)),
+            Err(trouble) => {
+                self.place.events.note(self.how_far());
+                Err(trouble)
+            }
+        }
+    }
+
+    async fn go(&mut self) -> Result<Done, Trouble> {
         self.begin().await?;
         let masters = self.routes.now().masters.clone();
         let brake = Brake::new(
@@ -201,26 +224,60 @@ impl Running {
             false => None,
         };
         self.journal.remove();
+        Ok(Done {
+            tally: feeds.tally().clone(),
+            played,
+            load_ms,
+            proof,
+            slowest: brake.slowest(),
+            held_back: brake.held_back(),
+            lacks_functions: functions.is_short,
+        })
+    }
+
+    fn restored(self, done: Done) -> Restored {
         let spared = self.touched.spared().len() as u64;
-        let slowest = brake.slowest();
-        Ok(Restored::new(super::report::Told {
+        Restored::new(super::report::Told {
             manifest: &self.place.manifest,
             moment_ms: self.place.moment.as_ref().map(|moment| moment.at_ms),
             plan: self.plan,
             counts: self.counts,
-            tally: feeds.tally(),
-            played,
-            load_ms,
+            tally: &done.tally,
+            played: done.played,
+            load_ms: done.load_ms,
             duration_ms: elapsed(self.began),
-            proof,
+            proof: done.proof,
             remarks: self.remarks,
-            slowest,
+            slowest: done.slowest,
+            held_back: done.held_back,
             warmth: self.warmth,
             is_resumed: self.journal.is_resumed,
-            lacks_functions: functions.is_short,
+            lacks_functions: done.lacks_functions,
             spared,
             may_keep: self.options.existing == Existing::Skip,
-        }))
+        })
+    }
+
+    /// How far it came, for whoever reads that it stopped.
+    fn how_far(&self) -> String {
+        let shards = self.place.manifest.shards.iter();
+        let pieces: usize = shards.map(|shard| shard.base.len()).sum();
+        let sent = self.counts.entries.load(Ordering::Relaxed);
+        let sent = format!(
+            "{} of {} keys were sent",
+            count(sent),
+            count(self.plan.keys)
+        );
+        match self.journal.noted.is_loaded {
+            true => {
+                format!("{sent}; all pieces of the snapshot are in, and what comes behind is not")
+            }
+            false => format!(
+                "{sent}; {} of {} of the snapshot are in",
+                self.journal.pieces_done(),
+                counted(pieces, "piece")
+            ),
+        }
     }
 
     /// What comes before the first key.

@@ -3,10 +3,10 @@
 //!
 //! A key may have expired by now in its base and have been renewed in the log. So keys that a log
 //! touches get their expiries shifted by a hundred years, in the base as in the log; when the log is
-//! played they are shifted back, and those expire whose time is over.
+//! played they are shifted back, and those expire whose time is over. Fields of hashes are treated alike.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
@@ -25,6 +25,8 @@ pub(super) struct Touched {
     keys: HashSet<u128>,
     /// Those of them that the target had before and that must stay as they are.
     spared: HashSet<u128>,
+    /// Those that may be hashes with fields whose expiries are shifted.
+    expiring: Mutex<HashSet<u128>>,
     /// Where slots were emptied: what their bases hold, and what comes before, counts for nothing.
     flushes: Vec<Flush>,
     /// Commands in all.
@@ -96,6 +98,18 @@ impl Touched {
             .iter()
             .filter_map(|hash| u128::from_str_radix(hash, 16).ok());
         self.spared.extend(hashes);
+    }
+
+    /// That key may have fields whose expiries are shifted.
+    pub(super) fn note_fields(&self, db: u64, key: &[u8]) {
+        let mut expiring = self.expiring.lock().unwrap_or_else(PoisonError::into_inner);
+        expiring.insert(hash(db, key));
+    }
+
+    /// Whether it may.
+    pub(super) fn may_have_fields(&self, db: u64, key: &[u8]) -> bool {
+        let expiring = self.expiring.lock().unwrap_or_else(PoisonError::into_inner);
+        !expiring.is_empty() && expiring.contains(&hash(db, key))
     }
 
     /// Whether what the base has in that slot counts for nothing.

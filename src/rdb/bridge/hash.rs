@@ -40,16 +40,19 @@ impl Expiries {
     }
 }
 
-/// Appends type and value; gives the type. `expiring` is the server's type for fields that expire.
+/// Appends type and value; gives the type. `expiring` is the server's type for fields that expire; they do
+/// so by so many ms later.
 pub(super) fn append(
     entry: &Entry<'_>,
     expiring: Option<u8>,
+    by_ms: u64,
     out: &mut Vec<u8>,
 ) -> Result<Result<u8, Reason>, RdbError> {
-    let sum = sum(entry)?;
+    let mut sum = Expiries::default();
+    each(entry, by_ms, &mut |expires_ms, _| sum.note(expires_ms))?;
     let to = fit(&sum, expiring, REDIS_LATEST_MS);
     if let Ok(to) = to {
-        write(entry, to, &sum, out)?;
+        write(entry, to, by_ms, &sum, out)?;
     }
     Ok(to)
 }
@@ -57,12 +60,6 @@ pub(super) fn append(
 /// Why the fields cannot be set to expire by command.
 pub(super) fn unfit(expiries: &Expiries, expiring: Option<u8>) -> Option<Reason> {
     fit(expiries, expiring, REDIS_LATEST_BY_COMMAND_MS).err()
-}
-
-fn sum(entry: &Entry<'_>) -> Result<Expiries, RdbError> {
-    let mut sum = Expiries::default();
-    each(entry, &mut |expires_ms, _| sum.note(expires_ms))?;
-    Ok(sum)
 }
 
 /// The type that holds such fields.
@@ -75,14 +72,20 @@ fn fit(sum: &Expiries, expiring: Option<u8>, latest_ms: u64) -> Result<u8, Reaso
     }
 }
 
-fn write(entry: &Entry<'_>, to: u8, sum: &Expiries, out: &mut Vec<u8>) -> Result<(), RdbError> {
+fn write(
+    entry: &Entry<'_>,
+    to: u8,
+    by_ms: u64,
+    sum: &Expiries,
+    out: &mut Vec<u8>,
+) -> Result<(), RdbError> {
     let earliest = sum.earliest.unwrap_or(0);
     out.push(to);
     if to == REDIS {
         out.extend_from_slice(&earliest.to_le_bytes());
     }
     append_length(sum.count, out);
-    each(entry, &mut |expires_ms, pair| match to {
+    each(entry, by_ms, &mut |expires_ms, pair| match to {
         PLAIN => out.extend_from_slice(pair),
         REDIS => {
             append_length(expires_ms.map_or(0, |ms| ms - earliest + 1), out);
@@ -96,8 +99,14 @@ fn write(entry: &Entry<'_>, to: u8, sum: &Expiries, out: &mut Vec<u8>) -> Result
     })
 }
 
-/// Shows when each field expires, and the field and its value as strings of the file.
-fn each(entry: &Entry<'_>, see: &mut impl FnMut(Option<u64>, &[u8])) -> Result<(), RdbError> {
+/// Shows when each field expires, so many ms later, and the field and its value as strings of the file.
+fn each(
+    entry: &Entry<'_>,
+    by_ms: u64,
+    see: &mut impl FnMut(Option<u64>, &[u8]),
+) -> Result<(), RdbError> {
+    let later = |ms: u64| ms.saturating_add(by_ms);
+    let see = &mut |expires_ms: Option<u64>, pair: &[u8]| see(expires_ms.map(later), pair);
     match entry.kind {
         23 | 25 => each_packed(entry, see),
         _ => {

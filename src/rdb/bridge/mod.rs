@@ -98,14 +98,29 @@ pub fn can_go(dialect: Dialect, number: u8, accepts: Accepts) -> Result<Way, Rdb
 /// # Errors
 /// When its type is not known or its value is damaged; `out` is as it was then.
 pub fn bridge(entry: &Entry<'_>, accepts: Accepts, out: &mut Vec<u8>) -> Result<Bridged, RdbError> {
+    bridge_later(entry, accepts, 0, out)
+}
+
+/// The same, and fields that expire do so by so many ms later.
+///
+/// # Errors
+/// As [`bridge`].
+pub fn bridge_later(
+    entry: &Entry<'_>,
+    accepts: Accepts,
+    by_ms: u64,
+    out: &mut Vec<u8>,
+) -> Result<Bridged, RdbError> {
     let from = out.len();
+    let is_shifted = by_ms > 0 && fields_may_expire(entry.kind);
     let done = match can_go(entry.dialect, entry.kind, accepts)? {
         Way::Impossible(reason) => Ok(Bridged::Impossible(reason)),
+        Way::Stamped if is_shifted => transcode(entry, accepts, by_ms, out),
         Way::Stamped if entry.meta.is_empty() || accepts.keeps_metadata() => {
             append_payload(entry, out).map(|()| Bridged::Stamped)
         }
         Way::Stamped => drop_metadata(entry, out),
-        Way::Transcoded | Way::UnlessFieldsExpire => transcode(entry, accepts, out),
+        Way::Transcoded | Way::UnlessFieldsExpire => transcode(entry, accepts, by_ms, out),
     };
     if !matches!(done, Ok(Bridged::Stamped | Bridged::Transcoded { .. })) {
         out.truncate(from);
@@ -123,7 +138,7 @@ fn way(dialect: Dialect, number: u8, accepts: Accepts) -> Result<Way, Fault> {
     }
     let family = found.family;
     Ok(match family {
-        Family::Hash if may_expire(number) => match accepts.expiring_hash() {
+        Family::Hash if fields_may_expire(number) => match accepts.expiring_hash() {
             Some(_) => Way::Transcoded,
             None => Way::UnlessFieldsExpire,
         },
@@ -132,8 +147,8 @@ fn way(dialect: Dialect, number: u8, accepts: Accepts) -> Result<Way, Fault> {
     })
 }
 
-/// The hashes whose fields may expire.
-pub(super) fn may_expire(number: u8) -> bool {
+/// Whether that is a type of hashes whose fields may expire.
+pub fn fields_may_expire(number: u8) -> bool {
     (22..=25).contains(&number)
 }
 
@@ -153,7 +168,12 @@ fn stand_in(number: u8, accepts: Accepts) -> Option<u8> {
     older.iter().copied().find(|&older| accepts.has(older))
 }
 
-fn transcode(entry: &Entry<'_>, accepts: Accepts, out: &mut Vec<u8>) -> Result<Bridged, RdbError> {
+fn transcode(
+    entry: &Entry<'_>,
+    accepts: Accepts,
+    by_ms: u64,
+    out: &mut Vec<u8>,
+) -> Result<Bridged, RdbError> {
     let start = out.len();
     let meta = accepts.metadata_of(entry);
     out.extend_from_slice(meta);
@@ -161,8 +181,8 @@ fn transcode(entry: &Entry<'_>, accepts: Accepts, out: &mut Vec<u8>) -> Result<B
         metadata: meta.len() < entry.meta.len(),
         ..Losses::default()
     };
-    let to = if may_expire(entry.kind) {
-        match hash::append(entry, accepts.expiring_hash(), out)? {
+    let to = if fields_may_expire(entry.kind) {
+        match hash::append(entry, accepts.expiring_hash(), by_ms, out)? {
             Ok(to) => to,
             Err(reason) => return Ok(Bridged::Impossible(reason)),
         }
@@ -196,7 +216,7 @@ pub(super) fn unfit(
         .family;
     match family {
         Family::Module | Family::Array => Ok(Some(Reason::OnlyWhole)),
-        Family::Hash if may_expire(entry.kind) => {
+        Family::Hash if fields_may_expire(entry.kind) => {
             Ok(hash::unfit(expiries, accepts.expiring_hash()))
         }
         Family::Stream if skeleton_type(entry, accepts)?.is_none() => {

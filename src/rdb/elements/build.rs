@@ -13,6 +13,8 @@ pub(super) struct Build<'b> {
     bytes: usize,
     /// The fields of the open command that expire: when, and which word each is.
     timed: Vec<(u64, usize)>,
+    /// So many ms later do they expire.
+    later_ms: u64,
 }
 
 /// A command that more may be added to.
@@ -23,7 +25,7 @@ struct Open {
 }
 
 impl<'b> Build<'b> {
-    pub(super) fn new(batch: &'b mut Batch, limits: Limits) -> Build<'b> {
+    pub(super) fn new(batch: &'b mut Batch, limits: Limits, later_ms: u64) -> Build<'b> {
         Build {
             batch,
             limits,
@@ -31,6 +33,7 @@ impl<'b> Build<'b> {
             taken: 0,
             bytes: 0,
             timed: Vec::new(),
+            later_ms,
         }
     }
 
@@ -109,7 +112,8 @@ impl<'b> Build<'b> {
             } => {
                 self.add(b"HSET", &[field, value]);
                 let word = self.batch.len() - 2;
-                self.timed.extend(expires_ms.map(|ms| (ms, word)));
+                let at = expires_ms.map(|ms| ms.saturating_add(self.later_ms));
+                self.timed.extend(at.map(|ms| (ms, word)));
             }
             Element::StreamEntry(id) => {
                 self.close();

@@ -49,6 +49,8 @@ pub struct Elements {
     /// What is said of a stream behind its entries.
     last: Option<Counters>,
     keeps_counters: bool,
+    /// So many ms later do fields expire.
+    later_ms: u64,
 }
 
 /// What comes before all elements.
@@ -115,7 +117,17 @@ impl Elements {
             first: Some(first),
             last,
             keeps_counters: accepts.rdb >= COUNTERS_SINCE,
+            later_ms: 0,
         }))
+    }
+
+    /// The same, and fields that expire do so by so many ms later.
+    #[must_use]
+    pub fn later(self, by_ms: u64) -> Elements {
+        Elements {
+            later_ms: by_ms,
+            ..self
+        }
     }
 
     /// Takes the next bytes of the value.
@@ -140,7 +152,7 @@ impl Elements {
     /// When the value is damaged.
     pub fn next_batch(&mut self) -> Result<Option<&Batch>, RdbError> {
         self.batch.clear();
-        let mut build = Build::new(&mut self.batch, self.limits);
+        let mut build = Build::new(&mut self.batch, self.limits, self.later_ms);
         let mut came = Came::Some;
         match self.first.take() {
             None => {}

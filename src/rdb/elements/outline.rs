@@ -1,7 +1,7 @@
 //! What must be known of all of a value before its first element can be sent: of a stream what stands
 //! behind its entries, of a hash when its fields expire. Of others nothing: no round over them is needed.
 
-use super::super::bridge::{Expiries, may_expire};
+use super::super::bridge::{Expiries, fields_may_expire};
 use super::super::cut::Cut;
 use super::super::decode::{Arriving, Came, Element, Shown};
 use super::super::error::{Fault, RdbError};
@@ -49,7 +49,9 @@ impl Outline {
             has_metadata: !entry.meta.is_empty(),
             form: match family(dialect, kind)? {
                 Family::Stream => Form::Stream(Stream::new()),
-                Family::Hash if may_expire(kind) => Form::Fields(Arriving::new(dialect, kind)?),
+                Family::Hash if fields_may_expire(kind) => {
+                    Form::Fields(Arriving::new(dialect, kind)?)
+                }
                 _ => Form::Nothing,
             },
             expiries: Expiries::default(),

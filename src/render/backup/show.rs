@@ -3,8 +3,8 @@
 use super::cut;
 use crate::archive::{Consistency, Manifest, Part, Protection, Shard, ShardNode};
 use crate::model::Role;
-use crate::ops::backup::keep::{Shown, ShownShard};
-use crate::render::doc::{Block, Cell, Column, Doc, Table};
+use crate::ops::backup::keep::{Shown, ShownLine, ShownShard};
+use crate::render::doc::{Block, Cell, Column, Doc, Table, Tone};
 use crate::render::human;
 
 /// Nodes, shards and facts.
@@ -14,6 +14,9 @@ pub fn show(shown: &Shown) -> Doc {
     doc.title(format!("{} of {}", manifest.id, manifest.cluster));
     doc.push(Block::KeyValues(facts(shown)));
     doc.push(Block::Table(shards(shown)));
+    if let Some(line) = &shown.line {
+        doc.push(Block::KeyValues(line_facts(line)));
+    }
     doc.push(Block::Table(nodes(manifest)));
     doc.push(Block::Table(parts(&manifest.parts)));
     doc.push(Block::KeyValues(
@@ -71,6 +74,39 @@ fn facts(shown: &Shown) -> Vec<(String, Cell)> {
     ]
     .map(|(name, cell)| (name.to_owned(), cell))
     .into()
+}
+
+/// What was archived after it.
+fn line_facts(line: &ShownLine) -> Vec<(String, Cell)> {
+    let until = human::timestamp(line.range.until_ms);
+    let mut facts = vec![
+        (
+            "any moment from",
+            Cell::plain(human::timestamp(line.range.from_ms)),
+        ),
+        ("until", Cell::plain(until)),
+        (
+            "archived",
+            Cell::plain(format!(
+                "{}, {}",
+                human::counted(line.segments as usize, "segment"),
+                human::bytes(line.bytes_stored)
+            )),
+        ),
+    ];
+    if let Some(why) = &line.ended {
+        let next = match line.next_from_ms {
+            Some(ms) => format!("; what follows begins at {}", human::timestamp(ms)),
+            None => String::new(),
+        };
+        facts.push(("gap behind it", Cell::plain(format!("{why}{next}"))));
+    }
+    let gaps = line.gaps.iter();
+    facts.extend(gaps.map(|gap| ("gap in it", Cell::new(gap, Tone::Bad))));
+    facts
+        .into_iter()
+        .map(|(name, cell)| (name.to_owned(), cell))
+        .collect()
 }
 
 fn cut_in_words(consistency: Consistency) -> String {

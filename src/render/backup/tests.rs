@@ -11,8 +11,8 @@ use crate::model::{Role, Slot, SlotSet};
 use crate::ops::backup::keep::{
     After, CopiedLine, CopiedSnapshot, CopyReport, DiffReport, ExportReport, Exported, History,
     ImportReport, Imported, KeyChange, KeyDiff, KeyWrite, Line, LinePlan, LineProof, Listing,
-    LiveSide, PrunePlan, PruneRow, Pruned, Range, ShardProof, Shown, ShownShard, SlotDiff,
-    Snapshot, Unfinished, Unreadable, Verification, VerifyFault,
+    LiveSide, PrunePlan, PruneRow, Pruned, Range, ShardProof, Shown, ShownLine, ShownShard,
+    SlotDiff, Snapshot, Unfinished, Unreadable, Verification, VerifyFault,
 };
 use crate::render::{Doc, Look, json, markdown, terminal};
 
@@ -206,6 +206,18 @@ fn shown() -> Shown {
             log_bytes_raw: 4 << 20,
             bytes_stored: 2 << 20,
         }],
+        line: Some(ShownLine {
+            run: manifest.id.clone(),
+            range: Range {
+                from_ms: manifest.taken_at_ms,
+                until_ms: manifest.taken_at_ms + 3_600_000,
+            },
+            segments: 57,
+            bytes_stored: 3 << 20,
+            ended: Some("shard 2: the master's backlog no longer reaches back".into()),
+            gaps: Vec::new(),
+            next_from_ms: Some(manifest.taken_at_ms + 3_605_000),
+        }),
         manifest,
     }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::archive::{Consistency, FORMAT, More, SnapshotId};
 use crate::model::{Slot, Vendor, Version};
-use crate::ops::restore::{Database, Impossible, KeyFault, Master, Refusal, Refused, Warmth};
+use crate::ops::restore::{
+    Database, HeldBack, Impossible, KeyFault, Master, Refusal, Refused, Warmth,
+};
 use crate::render::{Look, json, markdown, terminal};
 
 const AT: u64 = 1_795_538_274_123;
@@ -148,6 +150,11 @@ fn good() -> Restored {
         load_ms: 9_300,
         duration_ms: 12_204,
         slowest_answer_ms: Some(4.2),
+        held_back: Some(HeldBack {
+            late_answers: 3,
+            least_under_way_bytes: 4096,
+            longest_rest_us: 2000,
+        }),
         warmth: vec![step(50, 410, 9_000), step(90, 2_120, 120_000)],
         proof: Some(equal()),
         remarks: vec![

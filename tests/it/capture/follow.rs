@@ -1,7 +1,9 @@
 //! `--follow`: every write is in the time line, whatever happens to the follower, to its links, to the
 //! masters and to the slots; and what is acknowledged is stored.
 
+mod clock;
 mod kept;
+mod turns;
 
 use goodcache::archive::{Logged, Moment, NoMoment, Replay, TimeLine};
 
@@ -239,6 +241,16 @@ fn what_a_backlog_no_longer_has_is_a_gap() {
         panic!("it is in no gap");
     };
     assert_eq!(after_ms, Some(manifests.taken_at_ms));
+    // And the snapshot before it says so.
+    let first = run(stage.repository().snapshots()).unwrap()[0].to_string();
+    let folder = stage.folder().display().to_string();
+    let words = ["backup", "show", &first, "--repo", &folder, "-o", "json"];
+    let shown = stage.home.goodcache(&words).run().expect(0).json();
+    let line = &shown["report"]["line"];
+    let why = line["ended"].as_str().unwrap();
+    assert!(why.contains("no longer reaches back"), "{line:#}");
+    assert_eq!(line["next_from_ms"], after_ms.unwrap(), "{line:#}");
+    assert_eq!(line["range"]["until_ms"], before_ms.unwrap(), "{line:#}");
     let before = stage.moment(before_ms.unwrap()).unwrap();
     let played = stage.played(&before);
     assert!(writes(&played).any(|words| words[1..] == ["before", "1"]));

@@ -158,10 +158,37 @@ fn a_compose_file_makes_a_cluster_over_tls() {
     docker_compose(&project, &file, &["down", "-v"]);
 }
 
-/// The whole of it: TLS, a password, a passphrase; snapshots follow each other until it is stopped.
+/// Snapshots follow each other until it is stopped.
 #[test]
 fn a_compose_file_takes_backups_beside_a_cluster() {
-    let project = Project::new("backup", 3);
+    beside_a_cluster("backup", "no", |container| {
+        let told = docker(&["logs", container]);
+        match told.matches("TAKEN").count() {
+            0 | 1 => Err(told),
+            _ => Ok(()),
+        }
+    });
+}
+
+/// The same file archives every write where that is asked for.
+#[test]
+fn a_compose_file_follows_a_cluster() {
+    beside_a_cluster("follow", "yes", |container| {
+        let told = docker(&["logs", container]);
+        if !told.contains("TAKEN") {
+            return Err(told);
+        }
+        let archived = docker(&["exec", container, "sh", "-c", "echo /backups/log/*/*/all/*"]);
+        match archived.contains("owners") {
+            true => Ok(()),
+            false => Err(archived),
+        }
+    });
+}
+
+/// The whole of it: TLS, a password, a passphrase, until it did what is waited for and was stopped.
+fn beside_a_cluster(name: &str, follow: &str, is_done: impl Fn(&str) -> Result<(), String>) {
+    let project = Project::new(name, 3);
     let dir = tempfile::tempdir().unwrap();
     write_certificates(&dir.path().join("tls"));
     let options = Options {
@@ -181,7 +208,11 @@ fn a_compose_file_takes_backups_beside_a_cluster() {
             "${GOODCACHE_PROGRAM:-./goodcache}",
             env!("CARGO_BIN_EXE_goodcache"),
         )
-        .replace("${GOODCACHE_BACKUP_EVERY:-24h}", "1s");
+        .replace(
+            "${GOODCACHE_BACKUP_EVERY:-24h}",
+            if follow == "no" { "1s" } else { "24h" },
+        )
+        .replace("${GOODCACHE_BACKUP_FOLLOW:-no}", follow);
     let layer = dir.path().join("backup.yaml");
     std::fs::write(&layer, beside).unwrap();
     let secret = |name, words: &str| std::fs::write(dir.path().join(name), words).unwrap();
@@ -190,13 +221,7 @@ fn a_compose_file_takes_backups_beside_a_cluster() {
     let layers = ["-f", layer.to_str().unwrap()];
     docker_compose(&project, &file, &[&layers[..], &["up", "-d"]].concat());
     let container = format!("{}-backup", project.name());
-    eventually("snapshots follow each other", || {
-        let told = docker(&["logs", &container]);
-        match told.matches("TAKEN").count() {
-            0 | 1 => Err(told),
-            _ => Ok(()),
-        }
-    });
+    eventually("backups are taken", || is_done(&container));
     docker(&["stop", &container]);
     let ended = docker(&["inspect", "-f", "{{.State.ExitCode}}", &container]);
     assert_eq!(ended.trim(), "143");

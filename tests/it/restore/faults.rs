@@ -32,13 +32,16 @@ fn killed_again_and_again_it_goes_on_and_ends_with_the_same_data() {
     let target = empty(2);
     let addr = target[0].addr();
     let mut resumed = 0;
+    let servers: Vec<&Server> = target.iter().collect();
     for _ in 0..5 {
+        let before = keys(&servers);
         let mut running = stage.restore(&addr, &["--rate", "150KiB"]).spawn();
-        std::thread::sleep(Duration::from_millis(700));
+        until("more keys are there", LIMIT, || {
+            keys(&servers) > before + 100
+        });
         running.kill();
         drop(running);
     }
-    let servers: Vec<&Server> = target.iter().collect();
     let before = keys(&servers);
     let source: Vec<&Server> = stage.source.iter().collect();
     assert!(before > 0 && before < keys(&source), "{before}");
@@ -115,6 +118,9 @@ fn a_target_that_is_out_of_memory_stops_it_half_way_and_more_memory_lets_it_go_o
         "{}",
         outcome.stderr
     );
+    let told = outcome.stderr;
+    assert!(told.contains("keys were sent; "), "{told}");
+    assert!(told.contains("of the snapshot are in"), "{told}");
     target[0].cli(&["CONFIG", "SET", "maxmemory", "0"]);
     proven(stage.restore(&addr, &[]).run());
 }

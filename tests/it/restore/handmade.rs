@@ -35,11 +35,16 @@ pub fn dump(server: &Server) -> Vec<u8> {
 
 /// Makes a snapshot of one shard in the stage's repository.
 pub fn take(home: &Home, dump: &[u8], log: &[&str]) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(taken(home, dump, log));
+    take_wire(home, dump, &wire(log), log.len() as u64);
 }
 
-async fn taken(home: &Home, dump: &[u8], log: &[&str]) {
+/// The same with a log as it is on the wire, of so many commands.
+pub fn take_wire(home: &Home, dump: &[u8], log: &[u8], commands: u64) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(taken(home, dump, log, commands));
+}
+
+async fn taken(home: &Home, dump: &[u8], log: &[u8], commands: u64) {
     let access = Access {
         url: home.path().join("repository").display().to_string(),
         ..Access::default()
@@ -78,14 +83,14 @@ async fn taken(home: &Home, dump: &[u8], log: &[&str]) {
         let put = writer.put(Some(0), Kind::base(), piece.seq, piece.raw, piece.held);
         base.push(put.await.unwrap());
     }
-    let bytes = wire(log);
+    let bytes = log.to_vec();
     let mut cutter = LogCutter::new(BEGIN, 1 << 20);
     cutter.push(&bytes, now_ms()).unwrap();
     let cut = BEGIN + bytes.len() as u64;
     assert_eq!(cutter.offset(), cut);
     cutter.finish().1.mark(&mut contents.table);
     let held = Held {
-        entries: log.len() as u64,
+        entries: commands,
         span: Some(Span {
             first_offset: BEGIN,
             last_offset: cut,

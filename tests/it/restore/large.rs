@@ -164,3 +164,61 @@ fn a_long_stream_is_never_held() {
         redis.call('XREADGROUP', 'GROUP', 'g', 'me', 'COUNT', '1', 'STREAMS', KEYS[1], '>')",
     );
 }
+
+/// Backed up, restored and read back at any size: nobody holds it whole, and no command is that long.
+#[track_caller]
+fn larger_than_a_command(setting: &[&str], script: &str) {
+    let huge = |_| Spec::with_args(setting);
+    let stage = Stage {
+        home: Home::new(),
+        source: Fleet::start_with(1, huge),
+    };
+    stage.source.join(1);
+    // Some calls: a script of seconds would be taken for a master that has failed.
+    for n in 0..60 {
+        let said = stage.source[0].cli(&["EVAL", script, "1", "{l}", &n.to_string()]);
+        assert!(!said.contains("ERR"), "{said}");
+    }
+    let (addr, url) = (stage.source[0].addr(), stage.repository());
+    let words = ["backup", &addr, "--repo", &url, "-o", "json"];
+    let backup = stage.home.goodcache(&words).within(PATIENCE * 2).run();
+    let backup = backup.expect(0);
+    let raw = backup.json()["report"]["snapshot"]["bytes_raw"].clone();
+    assert!(raw.as_u64().unwrap() > 512 << 20, "{raw}");
+    let target = Fleet::start_with(1, huge);
+    target.join(1);
+    let restore = stage.restore(&target[0].addr(), &[]);
+    let restore = restore.within(PATIENCE * 2).run();
+    println!(
+        "{raw} bytes: backup {} KiB, restore {} KiB in {:?}",
+        backup.peak_kib, restore.peak_kib, restore.elapsed
+    );
+    for run in [&backup, &restore] {
+        assert!(run.peak_kib > 0 && run.peak_kib < MOST_KIB, "{run:?}");
+    }
+    let report = proven(restore);
+    assert_eq!(report["in_parts"], 1);
+    assert_eq!(report["proof"]["keys_equal"], 1);
+}
+
+#[test]
+#[ignore = "takes some minutes and 2 GiB: cargo nextest run --run-ignored all larger_than"]
+fn a_list_that_is_larger_than_any_command_goes_in_parts() {
+    larger_than_a_command(
+        &["--rdbcompression", "no"],
+        "for i = 1, 2560 do
+            redis.call('RPUSH', KEYS[1], string.rep(redis.sha1hex(ARGV[1] .. i), 103))
+        end",
+    );
+}
+
+#[test]
+#[ignore = "takes some minutes and 2 GiB: cargo nextest run --run-ignored all larger_than"]
+fn a_string_that_is_larger_than_any_command_goes_in_parts() {
+    larger_than_a_command(
+        &["--rdbcompression", "no", "--proto-max-bulk-len", "1gb"],
+        "for i = 1, 256 do
+            redis.call('APPEND', KEYS[1], string.rep(redis.sha1hex(ARGV[1] .. i), 1030))
+        end",
+    );
+}

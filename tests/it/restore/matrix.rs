@@ -15,7 +15,8 @@ use crate::support::server::default_binary;
 /// Keys that only some servers can hold.
 const TIMED: [&str; 2] = ["h:timed", "h:timed:many"];
 
-fn targets() -> Vec<PathBuf> {
+/// All servers that a snapshot is restored into.
+pub fn targets() -> Vec<PathBuf> {
     match env::var("GOODCACHE_TEST_SERVERS") {
         Ok(programs) => programs.split(':').map(PathBuf::from).collect(),
         Err(_) => vec![default_binary()],

@@ -1,6 +1,8 @@
 //! `goodcache restore` on real servers: what a snapshot holds is in the target, whatever its shape, and
 //! whatever happens on the way; and what must not happen is refused before the first key.
 
+mod braked;
+mod carried;
 mod faults;
 mod handmade;
 mod large;

@@ -4,7 +4,7 @@
 //! A line begins with a base: each shard's log is received from the offset at which its base began, so
 //! nothing lies between the two. Further bases are taken while the line goes on, so that a restore never
 //! has to play more than one interval. What breaks a line (`pump`, `shards`) ends it with its reason, and
-//! the next begins by itself. What is acknowledged to the servers is durable: `WAIT` counts a follower only
+//! the next begins by itself. One follows a cluster into a repository at a time (`turn`). What is acknowledged to the servers is durable: `WAIT` counts a follower only
 //! for writes that can be restored.
 
 mod clock;
@@ -16,6 +16,7 @@ mod pump;
 mod resume;
 mod sealer;
 mod shards;
+mod turn;
 
 use std::future::pending;
 use std::pin::Pin;
@@ -31,11 +32,13 @@ pub use gauge::{LineGauges, LineReading};
 
 use self::line::Line;
 use self::pump::Ended;
+use self::turn::{Turn, turn};
 use super::capture::capture;
 use super::look::{Depth, Ground, look};
 use super::order::{Beginning, Options, Place, Taken};
 use super::trouble::Trouble;
 use crate::archive::SnapshotId;
+use crate::archive::lease::Holder;
 use crate::cluster::Access;
 use crate::model::Survey;
 
@@ -52,11 +55,19 @@ pub struct Following {
     pub base: Options,
     /// How long after one base the next begins.
     pub base_every: Duration,
+    /// Who follows.
+    pub holder: Holder,
+    /// Whether the process of such a mark is known to have ended.
+    pub has_ended: fn(&str) -> bool,
 }
 
 /// What happens on the way.
 #[derive(Debug)]
 pub enum Told {
+    /// Another follows the cluster into this repository: it is waited for.
+    Waits(Holder),
+    /// Another did, and is not there any more.
+    TakenOver(Holder),
     /// A line goes on where an earlier follower left it.
     Resumed {
         /// Which.
@@ -105,6 +116,13 @@ pub async fn follow(
     told: mpsc::UnboundedSender<Told>,
     stop: watch::Receiver<bool>,
 ) -> Result<Stopped, Trouble> {
+    let mut stop = stop;
+    let (repository, cluster) = (place.repository.clone(), following.base.cluster.clone());
+    let (holder, has_ended) = (following.holder.clone(), following.has_ended);
+    let waited = turn(&repository, &cluster, holder, has_ended, &told, &mut stop);
+    let Some(mut turn) = waited.await? else {
+        return Ok(Stopped { is_sealed: true });
+    };
     let mut follower = Follower {
         looks: looks(&place),
         place,
@@ -114,7 +132,9 @@ pub async fn follow(
         due: Instant::now(),
         ended_ms: 0,
     };
-    follower.run().await
+    let ended = follower.while_it_lasts(&mut turn).await;
+    turn.end().await;
+    ended
 }
 
 struct Follower {
@@ -138,6 +158,17 @@ enum Over {
 type Capturing = Pin<Box<dyn Future<Output = Result<Taken, Trouble>>>>;
 
 impl Follower {
+    /// Follows for as long as it is its turn.
+    async fn while_it_lasts(&mut self, turn: &mut Turn) -> Result<Stopped, Trouble> {
+        let by = tokio::select! {
+            biased;
+            by = turn.lost() => by,
+            ended = self.run() => return ended,
+        };
+        self.give_up().await;
+        Err(Trouble::Ousted(by))
+    }
+
     async fn run(&mut self) -> Result<Stopped, Trouble> {
         let mut line = self.again().await?;
         loop {

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::proof::VerifyFault;
 use crate::archive::{
-    Anchor, ArchiveError, End, LogName, Manifest, Repository, SegmentName, SnapshotId, TimeLine,
+    Anchor, Anchored, ArchiveError, End, LogName, Manifest, Repository, SegmentName, SnapshotId,
+    TimeLine,
 };
 
 /// Segments that are read at once.
@@ -57,6 +58,26 @@ pub struct LineProof {
     pub commands: Option<u64>,
 }
 
+/// The line on which a snapshot lies, from the snapshot on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShownLine {
+    /// Which.
+    pub run: SnapshotId,
+    /// What can be restored with the snapshot.
+    pub range: Range,
+    /// Segments from the snapshot on.
+    pub segments: u64,
+    /// Their bytes as stored.
+    pub bytes_stored: u64,
+    /// Why it ended; `None` when it goes on, or was left.
+    pub ended: Option<String>,
+    /// What is missing in it, a line each.
+    pub gaps: Vec<String>,
+    /// When the next line of the cluster can be restored from, ms since the epoch: what lies between is
+    /// lost.
+    pub next_from_ms: Option<u64>,
+}
+
 /// All lines, the newest first, of one cluster or of all.
 pub(super) async fn lines(
     repository: &Repository,
@@ -101,7 +122,7 @@ async fn ended(repository: &Repository, line: &TimeLine) -> Result<Option<String
 async fn line_of(
     repository: &Repository,
     manifest: &Manifest,
-) -> Result<Option<(TimeLine, crate::archive::Anchored)>, ArchiveError> {
+) -> Result<Option<(TimeLine, Anchored)>, ArchiveError> {
     let Some(anchor) = Anchor::of(manifest) else {
         return Ok(None);
     };
@@ -124,22 +145,7 @@ pub(super) async fn prove(
         return Ok(None);
     };
     faults.extend(gaps(&line));
-    let is_after = |segment: &SegmentName| {
-        let starts = &anchored.starts;
-        let start = starts.iter().find(|start| start.shard == segment.shard);
-        start.is_some_and(|start| match start.offset {
-            Some(offset) => segment.span.last_offset > offset,
-            None => segment.span.last_ms >= anchored.from_ms,
-        })
-    };
-    let after: Vec<(SegmentName, u64)> = line
-        .objects
-        .iter()
-        .filter_map(|(name, bytes)| match name {
-            LogName::Segment(segment) if is_after(segment) => Some((segment.clone(), *bytes)),
-            _ => None,
-        })
-        .collect();
+    let after = after(&line, &anchored);
     let mut proof = LineProof {
         run: line.id.run.clone(),
         range: Range {
@@ -160,6 +166,75 @@ pub(super) async fn prove(
         }));
     }
     Ok(Some(proof))
+}
+
+/// What came after the snapshot that lies there: segments with their bytes as stored.
+fn after(line: &TimeLine, anchored: &Anchored) -> Vec<(SegmentName, u64)> {
+    let is_after = |segment: &SegmentName| {
+        let starts = &anchored.starts;
+        let start = starts.iter().find(|start| start.shard == segment.shard);
+        start.is_some_and(|start| match start.offset {
+            Some(offset) => segment.span.last_offset > offset,
+            None => segment.span.last_ms >= anchored.from_ms,
+        })
+    };
+    let objects = line.objects.iter();
+    objects
+        .filter_map(|(name, bytes)| match name {
+            LogName::Segment(segment) if is_after(segment) => Some((segment.clone(), *bytes)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The line on which a snapshot lies, as it is shown; `None` where it lies on none.
+pub(super) async fn shown(
+    repository: &Repository,
+    manifest: &Manifest,
+) -> Result<Option<ShownLine>, ArchiveError> {
+    let Some((line, anchored)) = line_of(repository, manifest).await? else {
+        return Ok(None);
+    };
+    let after = after(&line, &anchored);
+    let ended = ended(repository, &line).await?;
+    let next_from_ms = match ended {
+        Some(_) => next_from(repository, &line).await?,
+        None => None,
+    };
+    Ok(Some(ShownLine {
+        run: line.id.run.clone(),
+        range: Range {
+            from_ms: anchored.from_ms,
+            until_ms: anchored.until_ms,
+        },
+        segments: after.len() as u64,
+        bytes_stored: after.iter().map(|(_, bytes)| bytes).sum(),
+        ended,
+        gaps: gaps(&line)
+            .iter()
+            .map(|gap| {
+                format!(
+                    "shard {}: {} ({})",
+                    gap.shard.unwrap_or(0),
+                    gap.what,
+                    gap.object
+                )
+            })
+            .collect(),
+        next_from_ms,
+    }))
+}
+
+/// From when on the line behind that one can be restored.
+async fn next_from(repository: &Repository, line: &TimeLine) -> Result<Option<u64>, ArchiveError> {
+    let lines = repository.time_lines(Some(&line.cluster())).await?;
+    let mut later = lines.iter().filter(|other| other.id.run > line.id.run);
+    let Some(next) = later.next() else {
+        return Ok(None);
+    };
+    let (manifests, _) = super::list::manifests(repository).await?;
+    let anchors: Vec<Anchor> = manifests.iter().filter_map(Anchor::of).collect();
+    Ok(next.ranges(&anchors).first().map(|(from_ms, _)| *from_ms))
 }
 
 type Read = (SegmentName, Result<u64, crate::archive::ChunkError>);

@@ -26,7 +26,7 @@ pub use export::{ExportError, ExportReport, Exported, export};
 pub use find::find;
 pub use history::{Asked, History, KeyWrite, history};
 pub use import::{ImportError, ImportReport, Imported, Source, import, sources};
-pub use line::{Line, LineProof, Range};
+pub use line::{Line, LineProof, Range, ShownLine};
 pub use list::{Listing, Snapshot, Unfinished, Unreadable, list};
 pub use proof::{ShardProof, Verification, VerifyFault};
 pub use prune::{LinePlan, PrunePlan, PruneRow, Pruned, apply, plan};

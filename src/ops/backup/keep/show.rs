@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::line::{ShownLine, shown};
 use super::list::Snapshot;
-use crate::archive::{Manifest, Protection, Repository};
+use crate::archive::{ArchiveError, Manifest, Protection, Repository};
 
 /// One snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -16,6 +17,8 @@ pub struct Shown {
     pub snapshot: Snapshot,
     /// Its shards.
     pub shards: Vec<ShownShard>,
+    /// What was archived after it; `None` where nothing was.
+    pub line: Option<ShownLine>,
     /// All that its manifest says.
     pub manifest: Manifest,
 }
@@ -38,7 +41,11 @@ pub struct ShownShard {
 }
 
 /// Puts it together.
-pub fn show(repository: &Repository, manifest: Manifest) -> Shown {
+///
+/// # Errors
+/// When the repository cannot be read.
+pub async fn show(repository: &Repository, manifest: Manifest) -> Result<Shown, ArchiveError> {
+    let line = shown(repository, &manifest).await?;
     let shards = (1..)
         .zip(&manifest.shards)
         .map(|(number, shard)| {
@@ -54,11 +61,12 @@ pub fn show(repository: &Repository, manifest: Manifest) -> Shown {
             }
         })
         .collect();
-    Shown {
+    Ok(Shown {
         repository: repository.place().to_owned(),
         protection: repository.protection(),
         snapshot: Snapshot::of(&manifest),
         shards,
+        line,
         manifest,
-    }
+    })
 }

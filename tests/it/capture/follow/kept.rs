@@ -88,6 +88,13 @@ fn a_line_is_listed_searched_proven_copied_and_pruned() {
     assert!(proof["commands"].as_u64().unwrap() > 0, "{proof}");
     assert_eq!(proof["range"]["until_ms"], until);
 
+    let shown = stage.keep(&["show", &first]).run().expect(0).json();
+    let told = &shown["report"]["line"];
+    assert_eq!(told["range"]["until_ms"], until, "{told:#}");
+    assert_eq!(told["segments"], proof["segments"], "{told:#}");
+    assert_eq!(told["bytes_stored"], proof["bytes_stored"], "{told:#}");
+    assert!(told["ended"].is_null() && told["gaps"] == serde_json::json!([]));
+
     let far = stage.home.path().join("far");
     let place = far.display().to_string();
     let copied = stage

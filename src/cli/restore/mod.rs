@@ -1,13 +1,16 @@
-//! `goodcache restore`: from the words to a plan, consent, the run, the answer.
+//! `goodcache restore`: from the words to a plan, consent, the run, the answer. Which snapshot is meant
+//! is found in `find`.
 
-use std::path::PathBuf;
+mod find;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use super::backup::open::{self, failure};
-use super::backup::{ground, import_failure, name_of, this_run};
+use self::find::{Found, split};
+use super::backup::open::failure;
+use super::backup::{ground, name_of};
 use super::check::look;
 use super::exit::{Exit, Failure};
 use super::options::restore::{Args, Order as TypedOrder};
@@ -16,11 +19,10 @@ use super::reach::{self, now_ms};
 use super::screen::{Asked, Screen};
 use super::settings::{Layers, RepositorySettings, Settings, Target};
 use super::signal::{Ended, Signals, unless_signalled_again};
-use super::{block_on, layers_of, screen, stopped, values};
-use crate::archive::{Access as ArchiveAccess, Creation, Manifest, Moment, Repository, SnapshotId};
+use super::{block_on, layers_of, screen, stopped};
+use crate::archive::Manifest;
 use crate::cluster::{Access, Momentary};
 use crate::model::{Slot, SlotSet};
-use crate::ops::backup::keep;
 use crate::ops::restore::{
     Existing, Options, Order, Place, Plan, Prepared, Restored, Select, Trouble, prepare,
 };
@@ -28,8 +30,6 @@ use crate::render::{self, Doc, restore as words};
 
 /// The longest that one command may hold a master up.
 const STALL: Duration = Duration::from_millis(50);
-/// The word for the latest snapshot.
-const LATEST: &str = "latest";
 
 /// Runs it.
 pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
@@ -60,29 +60,6 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-/// The snapshot's name stands first, where there is one.
-fn split(args: &Args) -> (String, Vec<String>) {
-    match args.words.split_first() {
-        Some((first, rest)) if args.rdb.is_empty() && is_snapshot(first) => {
-            (first.clone(), rest.to_vec())
-        }
-        _ => (LATEST.to_owned(), args.words.clone()),
-    }
-}
-
-/// Snapshots are called by their time: 20261124T163114.
-fn is_snapshot(word: &str) -> bool {
-    let is_time = || {
-        let bytes = word.as_bytes();
-        bytes.len() >= 4
-            && bytes[..4].iter().all(u8::is_ascii_digit)
-            && bytes
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-    };
-    word == LATEST || is_time()
-}
-
 /// A restore being asked for.
 struct Restoring<'a> {
     args: &'a Args,
@@ -91,15 +68,6 @@ struct Restoring<'a> {
     settings: &'a Settings,
     repository: &'a RepositorySettings,
     screen: &'a Screen,
-}
-
-/// What is restored, and what holds it meanwhile.
-struct Found {
-    repository: Repository,
-    manifest: Manifest,
-    moment: Option<Arc<Moment>>,
-    /// A repository of files that go again at the end.
-    _folder: Option<Folder>,
 }
 
 impl Restoring<'_> {
@@ -155,121 +123,6 @@ impl Restoring<'_> {
                 Ok(stopped(number))
             }
         }
-    }
-
-    async fn find(&self) -> Result<Found, Failure> {
-        if !self.args.rdb.is_empty() {
-            return self.files().await;
-        }
-        let (repository, _) = open::open(self.repository.access()?).await?;
-        if let Some(at) = self.args.at {
-            return self.at(repository, at.before(now_ms())).await;
-        }
-        let manifest = match (self.asked.as_str(), &self.args.of) {
-            (LATEST, Some(name)) => keep::find(&repository, LATEST, Some(name)).await,
-            (LATEST, None) => return self.latest(repository).await,
-            (id, _) => keep::find(&repository, id, None).await,
-        };
-        Ok(Found {
-            manifest: manifest.map_err(failure)?,
-            repository,
-            moment: None,
-            _folder: None,
-        })
-    }
-
-    /// The target's own latest; another cluster's only when there is no other it could be.
-    async fn latest(&self, repository: Repository) -> Result<Found, Failure> {
-        let own = name_of(self.settings);
-        let mut clusters = std::collections::BTreeSet::new();
-        let mut latest = None;
-        for id in repository.snapshots().await.map_err(failure)?.iter().rev() {
-            let manifest = repository.manifest_of(id).await.map_err(failure)?;
-            let is_own = manifest.cluster == own;
-            clusters.insert(manifest.cluster.clone());
-            if is_own || latest.is_none() {
-                latest = Some(manifest);
-            }
-            if is_own {
-                clusters = [own].into();
-                break;
-            }
-        }
-        match (latest, clusters.len()) {
-            (Some(manifest), 1) => Ok(Found {
-                manifest,
-                repository,
-                moment: None,
-                _folder: None,
-            }),
-            (Some(_), _) => {
-                let names = crate::model::words::listed(clusters, 8);
-                let what = format!("the repository has snapshots of several clusters: {names}");
-                Err(Failure::usage(what).next("say whose latest is meant: --of NAME"))
-            }
-            (None, _) => {
-                let place = repository.place().to_owned();
-                Err(failure(crate::archive::ArchiveError::NoSnapshots { place }))
-            }
-        }
-    }
-
-    /// The last snapshot before that moment, and what was archived from there to it.
-    async fn at(&self, repository: Repository, at_ms: u64) -> Result<Found, Failure> {
-        if self.args.words.first().is_some_and(|word| word != LATEST) && self.asked != LATEST {
-            return Err(Failure::usage("--at finds the snapshot by itself")
-                .next(format!("leave {} out", self.asked)));
-        }
-        let cluster = match &self.args.of {
-            Some(name) => name.clone(),
-            None => self.latest(repository.clone()).await?.manifest.cluster,
-        };
-        let moment = repository.moment(&cluster, at_ms).await.map_err(failure)?;
-        let moment = moment.map_err(|none| {
-            let hint = none.hint();
-            Failure::new(Exit::Refused, none).next(hint)
-        })?;
-        let told = crate::model::words::timestamp(at_ms);
-        if matches!(self.args.at, Some(values::When::Ago(_))) {
-            self.screen.say(&format!(
-                "goodcache: restoring {told}; should it stop half-way, go on with --at {told}"
-            ));
-        }
-        Ok(Found {
-            manifest: moment.base.clone(),
-            moment: Some(Arc::new(moment)),
-            repository,
-            _folder: None,
-        })
-    }
-
-    /// RDB files become a repository of their own, so that all that holds for snapshots holds for them.
-    async fn files(&self) -> Result<Found, Failure> {
-        let sources = keep::sources(&self.args.rdb).map_err(unreadable)?;
-        let folder = Folder::make().map_err(|error| Failure::new(Exit::Failed, error))?;
-        let access = ArchiveAccess {
-            url: folder.0.display().to_string(),
-            ..ArchiveAccess::default()
-        };
-        let creation = Creation {
-            now_ms: now_ms(),
-            ..Creation::default()
-        };
-        let repository = Repository::create_or_open(&access, &creation).await;
-        let repository = repository.map_err(failure)?;
-        let (run, events) = (this_run(), self.screen.events());
-        let name = name_of(self.settings);
-        let report = keep::import(&repository, &sources, &name, &run, now_ms(), &events)
-            .await
-            .map_err(unreadable)?;
-        let id: &SnapshotId = report.id();
-        let manifest = repository.manifest_of(id).await.map_err(failure)?;
-        Ok(Found {
-            repository,
-            manifest,
-            moment: None,
-            _folder: Some(folder),
-        })
     }
 
     fn place(&self, access: Access, ground: crate::ops::backup::Ground, found: &Found) -> Place {
@@ -453,18 +306,6 @@ fn refused(plan: &Plan) -> Failure {
     failure
 }
 
-/// A file that cannot be read is here what a repository is that cannot be opened.
-fn unreadable(error: keep::ImportError) -> Failure {
-    let mut failure = import_failure(error);
-    if failure.exit == Exit::Failed {
-        failure.exit = Exit::CouldNotLook;
-    }
-    match failure.next.is_empty() {
-        true => failure.next("name an RDB file, or a folder that has some: --rdb FILE|DIR"),
-        false => failure,
-    }
-}
-
 fn told(trouble: Trouble) -> Failure {
     let hint = trouble.hint();
     match trouble {
@@ -481,43 +322,9 @@ fn half_way(trouble: Trouble) -> Failure {
         .next("the same command goes on where it stopped")
 }
 
-/// A folder that goes with this.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> anyhow::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("goodcache-restore-{}", std::process::id()));
-        std::fs::create_dir_all(&path)
-            .with_context(|| format!("could not make {}", path.display()))?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left below TMPDIR harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_snapshot_is_told_from_a_target() {
-        for (word, is_one) in [
-            ("latest", true),
-            ("20261124T163114", true),
-            ("20261124T163114-8f3a", true),
-            ("2026", true),
-            ("shop", false),
-            ("10.0.0.5:7001", false),
-            ("10.0.0.5", false),
-        ] {
-            assert_eq!(is_snapshot(word), is_one, "{word}");
-        }
-    }
 
     #[test]
     fn a_tag_stands_for_itself() {

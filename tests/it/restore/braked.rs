@@ -1,0 +1,83 @@
+//! What holds a restore back: a rate, and a target that answers late.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+
+#[test]
+fn a_rate_holds_for_values_that_go_in_parts_too() {
+    let stage = Stage {
+        home: Home::new(),
+        source: Fleet::cluster(1, 0),
+    };
+    let script = "for i = 1, 30000 do
+        redis.call('RPUSH', KEYS[1], string.rep(redis.sha1hex(i), 2))
+    end";
+    stage.source[0].cli(&["EVAL", script, "1", "list"]);
+    stage.backup();
+    let target = empty(1);
+    let rate = ["--rate", "1MiB"];
+    let report = proven(stage.restore(&target[0].addr(), &rate).run());
+    assert_eq!(report["in_parts"], 1, "{report:#}");
+    let bytes = report["bytes"].as_u64().unwrap();
+    assert!(bytes > 2 << 20, "{report:#}");
+    // The first part goes at once; never more than the rate after that.
+    let least_ms = (bytes - (1 << 20)) * 1000 / (1 << 20);
+    let took_ms = report["load_ms"].as_u64().unwrap();
+    assert!(took_ms >= least_ms, "{took_ms} ms rather than {least_ms}");
+}
+
+/// A server that is busy for so long, again and again, as with a script that somebody runs.
+fn busy(server: &Server, is_over: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    let script = "local function now()
+            local time = redis.call('TIME')
+            return time[1] * 1000 + time[2] / 1000
+        end
+        local begin = now()
+        while now() < begin + 60 do end
+        return 1";
+    let (mut wire, is_over) = (server.connect().unwrap(), is_over.clone());
+    std::thread::spawn(move || {
+        while !is_over.load(Ordering::Relaxed) {
+            wire.ask(&["EVAL", script, "0"]).unwrap().text().unwrap();
+        }
+    })
+}
+
+#[test]
+fn a_target_that_answers_late_gets_less_at_a_time() {
+    let stage = Stage {
+        home: Home::new(),
+        source: Fleet::cluster(1, 0),
+    };
+    let mut wire = stage.source[0].connect().unwrap();
+    for n in 0..6000 {
+        let value = "v".repeat(400);
+        wire.ask(&["SET", &format!("k:{n}"), &value]).unwrap();
+    }
+    stage.backup();
+    let target = empty(1);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let busy = busy(&target[0], &is_over);
+    let running = stage
+        .restore(&target[0].addr(), &["--max-latency", "20ms"])
+        .spawn();
+    crate::support::until("all keys are there", LIMIT, || keys(&[&target[0]]) == 6000);
+    is_over.store(true, Ordering::Relaxed);
+    busy.join().unwrap();
+    let report = proven(running.wait());
+    let held = &report["held_back"];
+    assert!(held["late_answers"].as_u64().unwrap() > 0, "{report:#}");
+    // It began with 32 KiB under way; now one batch at a time, and a rest after each.
+    assert!(
+        held["least_under_way_bytes"].as_u64().unwrap() < 32 << 10,
+        "{report:#}"
+    );
+    assert!(report["slowest_answer_ms"].as_f64().unwrap() > 20.0);
+    // Without a limit nobody is asked, and nothing is held back.
+    let addr = target[0].addr();
+    let again = stage.restore(&addr, &["--replace", "--confirm", &addr]);
+    let report = proven(again.run());
+    assert!(report["held_back"].is_null(), "{report:#}");
+}
