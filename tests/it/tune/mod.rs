@@ -1,6 +1,7 @@
 //! `goodcache tune` on real servers: what is applied, what is put back, what is refused.
 
 mod apply;
+mod bad;
 mod resilience;
 mod size;
 mod stops;
