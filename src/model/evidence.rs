@@ -200,6 +200,9 @@ pub struct HostSeen {
     pub throttled: Option<(u64, u64)>,
     /// Free bytes of the file system that holds the node's `dir`.
     pub disk_free_bytes: Option<u64>,
+    /// The server program that the process runs, where that may be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
 }
 
 impl Spread {

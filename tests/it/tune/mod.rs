@@ -6,6 +6,7 @@ mod resilience;
 mod size;
 mod stops;
 mod trial;
+mod trial_on;
 
 use crate::support::{Fleet, Home, Server};
 

@@ -95,7 +95,7 @@ fn set(fleet: &Fleet, settings: &[(&str, &str)]) {
 }
 
 /// Sends each command to the master, of so many, that has the slot of its key; none may be refused.
-fn send(fleet: &Fleet, masters: usize, commands: impl IntoIterator<Item = Vec<String>>) {
+pub(super) fn send(fleet: &Fleet, masters: usize, commands: impl IntoIterator<Item = Vec<String>>) {
     let mut each = vec![(Vec::new(), 0); masters];
     for command in commands {
         let slot = usize::from(Slot::of_key(command[1].as_bytes()).number());
@@ -117,7 +117,7 @@ fn send(fleet: &Fleet, masters: usize, commands: impl IntoIterator<Item = Vec<St
 }
 
 /// A string of 200 bytes under that key, with further words.
-fn string(key: String, more: &[&str]) -> Vec<String> {
+pub(super) fn string(key: String, more: &[&str]) -> Vec<String> {
     let words = ["SET".to_owned(), key, "x".repeat(200)];
     let more = more.iter().map(|word| (*word).to_owned());
     words.into_iter().chain(more).collect()
