@@ -5,7 +5,7 @@ use super::budget::SMALL;
 use super::load;
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, change, changes};
+use crate::ops::tune::rule::{Opinion, Rule, change, changes};
 use std::time::Duration;
 
 use crate::model::words::{bytes, three_digits};
@@ -199,18 +199,17 @@ fn purge(case: &Case) -> Vec<Opinion> {
             node.addr.host, node.addr.port
         )
     });
-    vec![Opinion::Advise(Advice {
-        severity: Severity::Warning,
-        parameter: "MEMORY PURGE",
-        changes: kept
-            .iter()
-            .map(|(node, ..)| change(node, None, "MEMORY PURGE"))
-            .collect(),
-        why: format!("its allocator keeps {} that are free", bytes(*most)),
-        evidence: evidence.collect(),
-        risk: None,
-        next: next.collect(),
-    })]
+    let changes = kept
+        .iter()
+        .map(|(node, ..)| change(node, None, "MEMORY PURGE"));
+    let set = Opinion::set(
+        Severity::Warning,
+        "MEMORY PURGE",
+        changes.collect(),
+        format!("its allocator keeps {} that are free", bytes(*most)),
+        evidence.collect(),
+    );
+    set.map(|advice| advice.then(next)).into_iter().collect()
 }
 
 fn background(case: &Case) -> Vec<Opinion> {
