@@ -61,7 +61,7 @@ pub struct ClientsSeen {
     /// The largest query buffer in use (`qbuf`), in bytes.
     pub largest_query_bytes: u64,
     /// The most memory that one ordinary client takes (`tot-mem`), in bytes; 0 where the server
-    /// does not tell (before 7.0).
+    /// does not tell (6.2.5 does already).
     pub largest_memory_bytes: u64,
     /// The memory of all ordinary clients (`tot-mem`), in bytes.
     pub memory_bytes: u64,
