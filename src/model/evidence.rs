@@ -93,6 +93,9 @@ pub struct KeysSeen {
     /// How much of the recorded frequency the most frequented tenth of the keys has, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hottest_tenth_percent: Option<f64>,
+    /// Bytes that the largest key in the sample takes (MEMORY USAGE); only in a deep sample.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_bytes: Option<u64>,
     /// What the sampling cost the server: microseconds in its commands, by its own COMMANDSTATS.
     pub cost_us: u64,
     /// How long the sampling took, in ms.
