@@ -32,6 +32,10 @@ pub struct Seen {
     /// A sample of its keys; only of masters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeysSeen>,
+    /// The step of jemalloc's small sizes in bytes, of a node that loses memory to fragmentation: 8 of
+    /// the one that servers bring along, which can be defragmented, 16 of the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantum_bytes: Option<u64>,
     /// Its machine; `None` when it is out of sight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<HostSeen>,
