@@ -1816,7 +1816,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__tune)
-            opts="-y -o -v -q -h --sample --deep --from --save-evidence --profile --memory-limit --outage --recovery --only --except --fail-on --apply --undo --dry-run --yes --rewrite --undo-file --even-if-changed --write-conf --write-compose --trial --load --for --connections --server --size --prices --growth --growth-since --horizon --family --resilience --drill --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --provider --deadline --help"
+            opts="-y -o -v -q -h --sample --deep --from --save-evidence --profile --memory-limit --outage --recovery --no-loss --only --except --fail-on --apply --undo --dry-run --yes --rewrite --undo-file --even-if-changed --write-conf --write-compose --trial --load --for --connections --server --size --prices --growth --growth-since --horizon --family --resilience --drill --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --provider --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

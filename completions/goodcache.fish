@@ -319,7 +319,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l trial -d 'T
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l load -d 'With --trial: synthetic, recorded (the shares of the cluster\'s commands), or a file of commands [default: synthetic]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l for -d 'With --trial: how long all turns are together, from 1s on [default: 30s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l connections -d 'With --trial: connections that send, wait and send again [default: 8]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l server -d 'With --trial: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l server -d 'With --trial: the redis-server or valkey-server to run [default: of the node\'s own and those in PATH the nearest]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l prices -d 'With --size: what nodes cost, in YAML; goodcache knows no prices' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l growth -d 'With --size: how fast the data grows, such as 10%/month or 0.3%/day' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l growth-since -d 'With --size: measure the growth since a file that --save-evidence or check --save-survey wrote' -r -F
@@ -348,6 +348,7 @@ off\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l deep -d 'Also look at sizes, encodings and use of a thousand keys and more of each master'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l no-loss -d 'No acknowledged write may be lost in a power cut: the disk is waited for before each answer'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l apply -d 'Set what can be set while the servers run'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l dry-run -d 'With --apply or --undo: show the plan and change nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s y -l yes -d 'Agree without being asked'

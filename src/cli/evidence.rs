@@ -15,7 +15,9 @@ use super::exit::Failure;
 use super::reach;
 use super::screen::Screen;
 use super::settings::Settings;
-use crate::cluster::{Access, Ask, Depth, Node, NodeError, clients, finished, sample_keys};
+use crate::cluster::{
+    Access, Ask, Depth, Node, NodeError, clients, finished, quantum, sample_keys,
+};
 use crate::host::drill::NodeAtHost;
 use crate::host::seen::see;
 use crate::model::words::duration;
@@ -66,16 +68,21 @@ pub async fn gather(access: &Access, survey: Survey, is_deep: bool) -> Evidence 
         .answered()
         .filter_map(|(report, facts)| at_host(report, facts))
         .collect();
-    let servers: Vec<(NodeAddr, bool)> = survey
+    let servers: Vec<(NodeAddr, Asked)> = survey
         .answered()
-        .map(|(report, facts)| (report.addr.clone(), is_master(facts)))
+        .map(|(report, facts)| {
+            let asked = Asked {
+                keys: is_master(facts).then_some(depth),
+                is_fragmented: is_fragmented(facts),
+            };
+            (report.addr.clone(), asked)
+        })
         .collect();
-    let asked = servers.into_iter().map(|(addr, is_master)| {
+    let asked = servers.into_iter().map(|(addr, asked)| {
         let access = access.clone();
-        let depth = is_master.then_some(depth);
         // A task of its own: reading a hundred answers is work for all cores. Dropped with this future,
         // it ends too.
-        let task = async move { (addr.clone(), ask(&access, &addr, depth).await) };
+        let task = async move { (addr.clone(), ask(&access, &addr, asked).await) };
         async { finished(AbortOnDropHandle::new(tokio::spawn(task))).await }
     });
     let asked = stream::iter(asked).buffer_unordered(AT_ONCE).collect();
@@ -108,9 +115,25 @@ fn at_host(report: &NodeReport, facts: &Facts) -> Option<NodeAtHost> {
     })
 }
 
-/// Asks one node; keys only where a depth is given.
-async fn ask(access: &Access, addr: &NodeAddr, keys: Option<Depth>) -> Seen {
-    let mut seen = Seen::default();
+/// What a node is asked for besides its clients.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// A sample of its keys.
+    keys: Option<Depth>,
+    /// Which allocator it has, since it loses memory.
+    is_fragmented: bool,
+}
+
+/// Whether so much is lost that defragmenting would be thought of.
+fn is_fragmented(facts: &Facts) -> bool {
+    const MUCH: u64 = 100 << 20;
+    let is_jemalloc = (facts.info.get("mem_allocator")).is_some_and(|name| name.starts_with("jem"));
+    is_jemalloc && facts.info.number("allocator_frag_bytes") > Some(MUCH)
+}
+
+/// Asks one node.
+async fn ask(access: &Access, addr: &NodeAddr, asked: Asked) -> Seen {
+    let (mut seen, keys) = (Seen::default(), asked.keys);
     let node = match Node::connect(access, addr).await {
         Ok(node) => node,
         Err(error) => {
@@ -131,6 +154,10 @@ async fn ask(access: &Access, addr: &NodeAddr, keys: Option<Depth>) -> Seen {
             Some(error).filter(|error| error.silence().is_some() && !is_refusal(error))
         }
     };
+    if asked.is_fragmented && lost.is_none() {
+        // What is not told is not known: the rule then goes by the version.
+        seen.quantum_bytes = quantum(&node).await.ok().flatten();
+    }
     match (keys, lost) {
         // It would cost one more deadline.
         (Some(_), Some(error)) => seen.miss("keys", &error),

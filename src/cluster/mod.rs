@@ -5,6 +5,7 @@
 //! TLS are our own, so that a flood of bytes is cut off and the replication link can use the same.
 
 mod access;
+mod allocator;
 mod aside;
 mod barrier;
 mod calm;
@@ -30,6 +31,7 @@ mod view;
 pub mod watch;
 
 pub use access::Access;
+pub use allocator::quantum;
 pub use aside::finished;
 pub use barrier::{Barrier, Cut, Gate, NoBarrier, barrier};
 pub use clients::clients;

@@ -32,7 +32,7 @@ const CUT: CodeDoc = CodeDoc {
     title: "clients are cut off for their buffers",
     why: "Within the sample the server closed connections whose output or query buffer outgrew its limit: a reader too slow for what it asked, a subscriber that hangs, or a replica that cannot keep up.",
     remedy: "Find the slow reader; raise client-output-buffer-limit for its class only if the memory is there.",
-    source: "INFO stats: client_output_buffer_limit_disconnections, client_query_buffer_limit_disconnections (7.0 and later)",
+    source: "INFO stats: client_output_buffer_limit_disconnections, client_query_buffer_limit_disconnections (7.2 and later)",
     is_folded: true,
     ..CodeDoc::PLAIN
 };

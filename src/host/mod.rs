@@ -5,7 +5,8 @@
 //! later, are read from one [`ClusterSpec`]; servers as plain processes of this machine are
 //! [`process`]. What a drill breaks and puts back again is [`drill`], and what is broken at the moment
 //! stands in the [`journal`]. How busy this machine is itself, [`here`] tells; what limits and settings
-//! the machines of nodes have, [`seen`]. Whether a process of this machine still runs, [`alive`].
+//! the machines of nodes have, [`seen`]; which server programs there are here, [`programs`]. Whether a
+//! process of this machine still runs, [`alive`].
 
 pub mod alive;
 pub mod compose;
@@ -16,6 +17,7 @@ pub mod here;
 pub mod journal;
 mod node_conf;
 pub mod process;
+pub mod programs;
 pub mod scratch;
 pub mod seen;
 mod spec;

@@ -32,6 +32,10 @@ pub struct Seen {
     /// A sample of its keys; only of masters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeysSeen>,
+    /// The step of jemalloc's small sizes in bytes, of a node that loses memory to fragmentation: 8 of
+    /// the one that servers bring along, which can be defragmented, 16 of the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantum_bytes: Option<u64>,
     /// Its machine; `None` when it is out of sight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<HostSeen>,
@@ -61,7 +65,7 @@ pub struct ClientsSeen {
     /// The largest query buffer in use (`qbuf`), in bytes.
     pub largest_query_bytes: u64,
     /// The most memory that one ordinary client takes (`tot-mem`), in bytes; 0 where the server
-    /// does not tell (before 7.0).
+    /// does not tell (6.2.5 does already).
     pub largest_memory_bytes: u64,
     /// The memory of all ordinary clients (`tot-mem`), in bytes.
     pub memory_bytes: u64,
@@ -93,6 +97,9 @@ pub struct KeysSeen {
     /// How much of the recorded frequency the most frequented tenth of the keys has, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hottest_tenth_percent: Option<f64>,
+    /// Bytes that the largest key in the sample takes (MEMORY USAGE); only in a deep sample.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_bytes: Option<u64>,
     /// What the sampling cost the server: microseconds in its commands, by its own COMMANDSTATS.
     pub cost_us: u64,
     /// How long the sampling took, in ms.
@@ -200,6 +207,9 @@ pub struct HostSeen {
     pub throttled: Option<(u64, u64)>,
     /// Free bytes of the file system that holds the node's `dir`.
     pub disk_free_bytes: Option<u64>,
+    /// The server program that the process runs, where that may be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
 }
 
 impl Spread {

@@ -91,6 +91,9 @@ pub struct Args {
     /// How soon a failover should be over
     #[arg(long, value_name = "TIME", value_parser = values::span, help_heading = "How it is judged")]
     pub recovery: Option<Duration>,
+    /// No acknowledged write may be lost in a power cut: the disk is waited for before each answer
+    #[arg(long, help_heading = "How it is judged")]
+    pub no_loss: bool,
     /// Only these rules or groups: memory.policy,replication
     #[arg(
         long,
@@ -159,7 +162,7 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=512),
           requires = "trial", help_heading = "Trial")]
     pub connections: Option<u16>,
-    /// With --trial: the redis-server or valkey-server to run [default: the one in PATH]
+    /// With --trial: the redis-server or valkey-server to run [default: of the node's own and those in PATH the nearest]
     #[arg(long, value_name = "PATH", requires = "trial", help_heading = "Trial")]
     pub server: Option<PathBuf>,
 

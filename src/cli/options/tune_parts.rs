@@ -13,7 +13,7 @@ use crate::ops::tune::size::Growth;
 const SIZE: &str = "Cost and size";
 const RESILIENCE: &str = "Sessions and degradation";
 /// What goes with advice alone.
-const OF_ADVICE: [&str; 12] = [
+const OF_ADVICE: [&str; 13] = [
     "explain",
     "apply",
     "undo",
@@ -26,6 +26,7 @@ const OF_ADVICE: [&str; 12] = [
     "memory_limit",
     "outage",
     "recovery",
+    "no_loss",
 ];
 
 /// How many nodes of which size are needed.

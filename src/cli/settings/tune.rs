@@ -51,6 +51,7 @@ impl TuneSettings {
             except: args.except.iter().cloned().collect(),
             memory_limit: args.memory_limit,
             recovery_s: args.recovery.map(|time| time.as_secs().max(1)),
+            is_lossless: args.no_loss,
             ..Options::default()
         };
         if let Some(outage) = args.outage {

@@ -203,6 +203,18 @@ impl Tuning<'_> {
         if let Some(profile) = &self.args.profile {
             line.push_str(&format!(" --profile {profile}"));
         }
+        // Without these another plan would be applied.
+        let options = &self.tune.options;
+        let given = [
+            (self.args.deep).then(|| "--deep".to_owned()),
+            (self.args.memory_limit).map(|bytes| format!("--memory-limit {bytes}")),
+            (self.args.outage).map(|_| format!("--outage {}s", options.outage_s)),
+            (options.recovery_s).map(|seconds| format!("--recovery {seconds}s")),
+            (options.is_lossless).then(|| "--no-loss".to_owned()),
+        ];
+        for flag in given.into_iter().flatten() {
+            line.push_str(&format!(" {flag}"));
+        }
         for (flag, rules) in [("--only", &self.args.only), ("--except", &self.args.except)] {
             if !rules.is_empty() {
                 line.push_str(&format!(" {flag} {}", rules.join(",")));

@@ -76,7 +76,8 @@ fn demand(
              least, and of a day on which every master told its memory",
         );
     }
-    Ok(demand)
+    let samples = evidence.nodes.values();
+    Ok(demand.with_keys(samples.filter_map(|seen| seen.keys.as_ref())))
 }
 
 /// Refuses a family that is none, for it would leave no size to look at.

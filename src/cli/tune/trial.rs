@@ -12,7 +12,9 @@ use crate::cli::options::tune::Args;
 use crate::cli::signal::{Ended, until_signal};
 use crate::cli::{reach, settings, stopped};
 use crate::host::process::ProcessError;
-use crate::model::{Evidence, Vendor};
+use crate::host::programs::{Program, in_path, nearest};
+use crate::model::words::listed;
+use crate::model::{Evidence, Vendor, Version};
 use crate::ops::tune::trial::{NoCopy, NoTrial, Plan, Report, Trial, plan, run as run_trial};
 use crate::render;
 
@@ -20,6 +22,8 @@ const LENGTH: Duration = Duration::from_secs(30);
 /// Ten turns of a tenth of a second each.
 const LEAST: Duration = Duration::from_secs(1);
 const CONNECTIONS: u16 = 8;
+/// So many programs are named in an error.
+const NAMED: usize = 4;
 
 /// What is answered in JSON.
 #[derive(Serialize)]
@@ -55,7 +59,7 @@ pub(super) async fn run(tuning: &Tuning<'_>, evidence: &Evidence) -> Result<Exit
         Err(NoTrial::Nothing(rules)) => return tuning.nothing(evidence, &rules),
         Err(error) => return Err(refusal(error)),
     };
-    let server = server(args.server.as_ref(), &plan)?;
+    let server = server(tuning, &plan, evidence)?;
     let events = tuning.screen.events();
     let trial = Trial {
         plan: &plan,
@@ -118,26 +122,50 @@ fn refusal(error: NoTrial) -> Failure {
     }
 }
 
-/// The program that was named, else the one of the node's vendor in PATH.
-fn server(given: Option<&PathBuf>, plan: &Plan) -> Result<PathBuf, Failure> {
-    if let Some(given) = given {
+/// The program that was named; else that of the node's vendor whose version is the nearest, of the one
+/// that the node itself runs on this machine and those in PATH.
+fn server(tuning: &Tuning<'_>, plan: &Plan, evidence: &Evidence) -> Result<PathBuf, Failure> {
+    if let Some(given) = &tuning.args.server {
         return Ok(given.clone());
     }
+    // Saved evidence may be of another machine.
+    let seen = (evidence.nodes.get(&plan.picked.node)).filter(|_| tuning.args.from.is_none());
+    let own = seen.and_then(|seen| seen.host.as_ref()?.program.as_ref());
+    let paths = own.map(PathBuf::from).into_iter().chain(in_path());
+    let programs: Vec<Program> = paths.filter_map(|path| Program::ask(&path)).collect();
+    let wanted = plan.version.parse().unwrap_or(Version(0, 0, 0));
+    let Some(program) = nearest(plan.vendor, wanted, &programs) else {
+        return Err(no_program(plan, &programs));
+    };
+    if !program.is_like(wanted) {
+        tuning.screen.say(&format!(
+            "goodcache: the cluster runs {} {}, and the nearest server here is {program}: what is measured may differ; --server PATH names another",
+            plan.vendor, plan.version
+        ));
+    }
+    Ok(program.path.clone())
+}
+
+fn no_program(plan: &Plan, programs: &[Program]) -> Failure {
     let name = match plan.vendor {
         Vendor::Valkey => "valkey-server",
-        _ => "redis-server",
+        Vendor::Redis => "redis-server",
     };
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut programs = std::env::split_paths(&path).map(|folder| folder.join(name));
-    programs.find(|program| program.is_file()).ok_or_else(|| {
-        let why = anyhow!(
-            "the cluster runs {}, and no {name} is in PATH to make a copy with",
-            plan.vendor
-        );
-        Failure::new(Exit::Failed, why).next(format!(
-            "install one (Debian: apt-get install {name}), or name the program with --server PATH"
-        ))
-    })
+    let there = match programs.is_empty() {
+        true => String::new(),
+        false => {
+            let all = listed(programs.iter().map(ToString::to_string), NAMED);
+            format!(", only {all}")
+        }
+    };
+    let why = anyhow!(
+        "the cluster runs {} {}, and no server of {0} is in PATH to make a copy with{there}",
+        plan.vendor,
+        plan.version
+    );
+    Failure::new(Exit::Failed, why).next(format!(
+        "install one (Debian: apt-get install {name}), or name the program with --server PATH: one that is named is taken as it is"
+    ))
 }
 
 fn no_copy(error: NoCopy) -> Failure {

@@ -73,9 +73,9 @@ pub(super) async fn run(tuning: &Tuning<'_>, path: &Path) -> Result<Exit, Failur
 
 fn read(path: &Path) -> Result<Undo, Failure> {
     let fail = |error: &dyn std::fmt::Display| file_failure("read the undo file", path, error);
-    let text = std::fs::read_to_string(path).map_err(|error| fail(&error))?;
-    Undo::parse(&text)
-        .map_err(|error| fail(&error).next("give the file that tune --apply named in its answer"))
+    let next = "give the file that tune --apply named in its answer";
+    let text = std::fs::read_to_string(path).map_err(|error| fail(&error).next(next))?;
+    Undo::parse(&text).map_err(|error| fail(&error).next(next))
 }
 
 fn planned(plan: &Plan, undo: &Undo) -> render::Doc {

@@ -24,6 +24,7 @@ pub(super) fn sum(keys: &[Key]) -> KeysSeen {
         hottest_tenth_percent: hottest_tenth(&frequencies),
         frequencies: Spread::of(frequencies),
         idle_s: Spread::of(keys.iter().filter_map(|key| key.idle_s)),
+        largest_bytes: keys.iter().filter_map(|key| key.bytes).max(),
         ..KeysSeen::default()
     }
 }

@@ -69,8 +69,17 @@ async fn as_process(node: &NodeAtHost, patience: Duration) -> Result<HostSeen, S
     let pid = node.info.number("process_id");
     let ports = ports(node);
     let dir = node.settings.get("dir").map(PathBuf::from);
+    let called = node.info.get("executable").map(PathBuf::from);
     // A file system that hangs must not hold up the others.
-    let look = spawn_blocking(move || process::of_node(&Tree::root(), pid, &ports, dir.as_deref()));
+    let look = spawn_blocking(move || {
+        process::of_node(
+            &Tree::root(),
+            pid,
+            &ports,
+            dir.as_deref(),
+            called.as_deref(),
+        )
+    });
     look.await.unwrap_or_else(|error| Err(error.to_string()))
 }
 

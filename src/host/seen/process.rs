@@ -47,6 +47,7 @@ pub(super) fn of_node(
     pid: Option<u64>,
     ports: &[u16],
     dir: Option<&Path>,
+    called: Option<&Path>,
 ) -> Result<HostSeen, String> {
     let pid = pid.ok_or("its INFO tells no process_id")?;
     let command = tree.read(format!("/proc/{pid}/cmdline"));
@@ -60,7 +61,16 @@ pub(super) fn of_node(
     let mut seen = of_pid(tree, pid);
     seen.by = "proc".to_owned();
     seen.disk_free_bytes = dir.and_then(|dir| free(&tree.path(dir)));
+    seen.program = program(tree, pid, called).map(|path| path.display().to_string());
     Ok(seen)
+}
+
+/// The file that the process runs, by the name that it was called by where that leads to it: some
+/// programs are a server under one name and another thing under the next.
+fn program(tree: &Tree, pid: u64, called: Option<&Path>) -> Option<PathBuf> {
+    let runs = tree.link(&format!("/proc/{pid}/exe"))?;
+    let leads = |called: &&Path| fs::canonicalize(called).is_ok_and(|path| path == runs);
+    Some(called.filter(leads).map_or(runs.clone(), Path::to_owned))
 }
 
 /// What is seen of the process that a container began with, which runs on this machine. `None` when that
@@ -119,6 +129,7 @@ fn of_pid(tree: &Tree, pid: u64) -> HostSeen {
             .map(|name| name.trim().to_owned()),
         throttled: groups.throttled(),
         disk_free_bytes: None,
+        program: None,
     }
 }
 
@@ -205,7 +216,9 @@ mod tests {
     #[test]
     fn a_process_is_read_with_its_groups() {
         let folder = machine();
-        let seen = of_node(&Tree::at(folder.path()), Some(7), &[7001], None).unwrap();
+        let program = folder.path().join("redis-server");
+        std::os::unix::fs::symlink(&program, folder.path().join("proc/7/exe")).unwrap();
+        let seen = of_node(&Tree::at(folder.path()), Some(7), &[7001], None, None).unwrap();
         let wanted = HostSeen {
             machine: "db1".into(),
             by: "proc".into(),
@@ -218,6 +231,7 @@ mod tests {
             somaxconn: Some(4096),
             open_files: Some(1024),
             throttled: Some((20, 200)),
+            program: Some(program.display().to_string()),
             ..HostSeen::default()
         };
         assert_eq!(seen, wanted);
@@ -239,7 +253,7 @@ mod tests {
             (None, 7001),
         ] {
             assert!(
-                of_node(&tree, pid, &[port], None).is_err(),
+                of_node(&tree, pid, &[port], None, None).is_err(),
                 "{pid:?} {port}"
             );
         }

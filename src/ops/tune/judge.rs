@@ -31,6 +31,8 @@ pub struct Options {
     pub outage_s: u64,
     /// How soon a failover should be over, in seconds, when that was asked for.
     pub recovery_s: Option<u64>,
+    /// Whether no acknowledged write may be lost in a power cut.
+    pub is_lossless: bool,
 }
 
 impl Default for Options {
@@ -43,6 +45,7 @@ impl Default for Options {
             memory_limit: None,
             outage_s: 60,
             recovery_s: None,
+            is_lossless: false,
         }
     }
 }

@@ -89,6 +89,22 @@ impl Opinion {
         })
     }
 
+    /// With steps to take, for what CONFIG SET cannot do.
+    pub fn then(mut self, steps: impl IntoIterator<Item = impl Into<String>>) -> Opinion {
+        if let Opinion::Advise(advice) = &mut self {
+            advice.next = steps.into_iter().map(Into::into).collect();
+        }
+        self
+    }
+
+    /// With a risk other than the rule's.
+    pub fn risking(mut self, risk: impl Into<Option<Risk>>) -> Opinion {
+        if let Opinion::Advise(advice) = &mut self {
+            advice.risk = risk.into();
+        }
+        self
+    }
+
     /// It could not be looked at anywhere.
     pub fn skip_all(case: &Case, reason: impl Into<String>) -> Opinion {
         let name = case.evidence.survey.name.clone();

@@ -14,10 +14,16 @@ pub fn settle(
     let (asked, found): (Vec<_>, Vec<_>) = wanted.into_iter().partition(is_guide);
     let mut kept = asked;
     let mut overruled = Vec::new();
-    for late in found {
+    for mut late in found {
         let is_held = |(name, _): &&(&str, &str)| *name == late.parameter;
         match held.iter().find(is_held) {
-            Some(_) if late.kind == Kind::Setting => argue(late, &mut kept, &mut overruled),
+            Some((name, value)) if late.kind == Kind::Setting => {
+                // Where both want the same there is nothing to argue about.
+                (late.changes).retain(|change| !form::is_same(name, &change.proposed, value));
+                if !late.changes.is_empty() {
+                    argue(late, &mut kept, &mut overruled);
+                }
+            }
             _ => place(late, &mut kept, &mut overruled),
         }
     }
@@ -180,5 +186,11 @@ mod tests {
         let (kept, overruled) = settle(vec![grave], &held);
         assert_eq!(rules(&kept), []);
         assert_eq!(overruled[0].by, "guide.maxmemory-policy");
+        // One that wants what the guide wants does not speak against it.
+        let guide = wants("guide.maxmemory-policy", Severity::Info, &[(1, "b")]);
+        let same = wants("memory.policy", Severity::Warning, &[(1, "b")]);
+        let (kept, overruled) = settle(vec![same, guide], &held);
+        assert_eq!(rules(&kept), [("guide.maxmemory-policy", 1)]);
+        assert_eq!((kept[0].against.as_deref(), overruled.len()), (None, 0));
     }
 }

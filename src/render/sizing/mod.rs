@@ -65,12 +65,10 @@ fn verdict(report: &Report) -> Block {
 }
 
 fn push_layouts(doc: &mut Doc, report: &Report, detail: Detail) {
-    let most = if detail.is_verbose {
-        usize::MAX
-    } else {
-        MOST_LAYOUTS
+    let shown: Vec<usize> = match detail.is_verbose {
+        true => (0..report.layouts.len()).collect(),
+        false => report.distinct().into_iter().take(MOST_LAYOUTS).collect(),
     };
-    let shown = &report.layouts[..report.layouts.len().min(most)];
     if shown.is_empty() {
         return;
     }
@@ -83,12 +81,16 @@ fn push_layouts(doc: &mut Doc, report: &Report, detail: Detail) {
     });
     let is_priced = report.prices.is_some();
     let mut table = Table::new(columns(is_priced));
-    for (n, layout) in shown.iter().enumerate() {
-        table.row(row(layout, is_priced, report.cheapest_reserved == Some(n)));
+    for n in &shown {
+        let is_cheapest_reserved = report.cheapest_reserved == Some(*n);
+        table.row(row(&report.layouts[*n], is_priced, is_cheapest_reserved));
     }
     doc.push(Block::Table(table));
     let more = report.layouts.len() - shown.len();
-    let more = (more > 0).then(|| format!("{} (--verbose)", human::counted(more, "more layout")));
+    let more = (more > 0).then(|| {
+        let more = human::counted(more, "more layout");
+        format!("{more}, of the same shape for more memory or further down (--verbose)")
+    });
     let lines = more.into_iter().chain([
         "percentages are of what may be used; with fork: all memory of the node while it saves"
             .into(),

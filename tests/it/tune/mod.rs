@@ -1,10 +1,12 @@
 //! `goodcache tune` on real servers: what is applied, what is put back, what is refused.
 
 mod apply;
+mod bad;
 mod resilience;
 mod size;
 mod stops;
 mod trial;
+mod trial_on;
 
 use crate::support::{Fleet, Home, Server};
 

@@ -207,13 +207,6 @@ fn what_cannot_be_tried_is_refused_before_a_server_is_started() {
         );
         assert_eq!(refused.stdout, "");
     }
-    let without = words(&first, &["--trial", timeout]);
-    let without = home
-        .goodcache(&without)
-        .env("PATH", "/nowhere")
-        .run()
-        .expect(1);
-    assert!(without.stderr.contains("install"), "{}", without.stderr);
     let base = ["tune", &first, "--sample", "0s", "--profile", "cache"];
     let coverage = [&base[..], &["--trial", "cluster.coverage"]].concat();
     let refused = home.goodcache(&coverage).run().expect(5);

@@ -1,5 +1,7 @@
 //! The change itself, one node at a time, with the cluster checked after each.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -73,6 +75,9 @@ pub struct NodeDone {
 
 /// Applies a plan. The undo file must be written by now.
 pub async fn apply(applying: &Applying<'_>, plan: &Plan, _consent: Consent) -> Applied {
+    if let Some(ended) = foresee(applying, plan).await {
+        return put_back(applying, ended, &[]).await;
+    }
     let mut changed: Vec<&Step> = Vec::new();
     let mut ended = Ended::Done;
     for (number, step) in plan.steps.iter().enumerate() {
@@ -89,11 +94,7 @@ pub async fn apply(applying: &Applying<'_>, plan: &Plan, _consent: Consent) -> A
                 counted(step.sets.len(), "setting")
             )),
             Err(trouble) => {
-                ended = Ended::Stopped {
-                    at: step.addr.clone(),
-                    why: trouble.why,
-                    is_asked: trouble.is_asked,
-                };
+                ended = trouble.at(&step.addr);
                 break;
             }
         }
@@ -132,6 +133,42 @@ pub async fn take_back(applying: &Applying<'_>, plan: &Plan, _consent: Consent) 
     applied
 }
 
+/// Asks every node whether it would take its settings, before the first is set anywhere: at the first that
+/// would not, or that cannot be asked, nothing is begun.
+async fn foresee(applying: &Applying<'_>, plan: &Plan) -> Option<Ended> {
+    applying
+        .events
+        .begin("asking whether every node would take its settings");
+    for step in &plan.steps {
+        let trouble = match server::foreseen(applying.access, step).await {
+            _ if applying.stop.is_cancelled() => Trouble::asked(),
+            Ok(refused) if refused.is_empty() => continue,
+            Ok(refused) => Trouble::of(foretold(&refused)),
+            Err(error) => Trouble::of(error),
+        };
+        return Some(trouble.at(&step.addr));
+    }
+    None
+}
+
+/// What would be refused, and the rules to leave out.
+fn foretold(refused: &[(&Set, String)]) -> String {
+    let each = refused.iter().map(|(set, said)| {
+        format!(
+            "it would refuse {} '{}': {said}",
+            set.parameter, set.proposed
+        )
+    });
+    let rules: BTreeSet<&str> = refused.iter().map(|(set, _)| set.rule.as_str()).collect();
+    let rules: Vec<&str> = rules.into_iter().collect();
+    let each: Vec<String> = each.collect();
+    format!(
+        "{}; leave it out with --except {}",
+        each.join("; "),
+        rules.join(",")
+    )
+}
+
 fn stage(number: usize, of: usize) -> Stage {
     match number + 1 == of {
         true => Stage::Complete,
@@ -141,6 +178,8 @@ fn stage(number: usize, of: usize) -> Stage {
 
 /// Why a node stops it.
 struct Trouble {
+    /// The node, where it is another than the one that is being set.
+    of: Option<NodeAddr>,
     why: String,
     is_asked: bool,
 }
@@ -148,6 +187,7 @@ struct Trouble {
 impl Trouble {
     fn asked() -> Trouble {
         Trouble {
+            of: None,
             why: "it was told to stop".into(),
             is_asked: true,
         }
@@ -155,8 +195,26 @@ impl Trouble {
 
     fn of(why: impl ToString) -> Trouble {
         Trouble {
+            of: None,
             why: why.to_string(),
             is_asked: false,
+        }
+    }
+
+    /// One that was set before has not kept it.
+    fn forgot((addr, why): (NodeAddr, String)) -> Trouble {
+        Trouble {
+            of: Some(addr),
+            ..Trouble::of(why)
+        }
+    }
+
+    /// How it ends when that node was being set.
+    fn at(self, addr: &NodeAddr) -> Ended {
+        Ended::Stopped {
+            at: self.of.unwrap_or_else(|| addr.clone()),
+            why: self.why,
+            is_asked: self.is_asked,
         }
     }
 }
@@ -172,11 +230,21 @@ async fn one<'a>(
         changed.push(step);
     }
     set.map_err(|fault| Trouble::of(told(step, &fault)))?;
+    // A node that was started again looks to the others like one that differs; asked, it tells the cause.
+    if stage == Stage::Complete
+        && let Some(forgotten) = forgotten(applying.access, changed).await
+    {
+        return Err(Trouble::forgot(forgotten));
+    }
     let held = tokio::select! {
         held = applying.baseline.hold(applying.access, stage) => held,
         () = applying.stop.cancelled() => return Err(Trouble::asked()),
     };
-    held.map_err(|worse| Trouble::of(worsened(&worse)))
+    let Err(worse) = held else { return Ok(()) };
+    Err(match forgotten(applying.access, changed).await {
+        Some((addr, why)) => Trouble::forgot((addr, format!("{why}; {}", worsened(&worse)))),
+        None => Trouble::of(worsened(&worse)),
+    })
 }
 
 /// The fault, and where the server refused a value, the rule to leave out: from 7.0 on its words
@@ -208,13 +276,9 @@ fn worsened(worse: &[String]) -> String {
 
 async fn finish(applying: &Applying<'_>, changed: &[&Step]) -> Applied {
     let forgotten = forgotten(applying.access, changed).await;
-    if let Some((at, why)) = forgotten {
-        let ended = Ended::Stopped {
-            at,
-            why,
-            is_asked: false,
-        };
-        return put_back(applying, ended, changed).await;
+    if let Some(forgotten) = forgotten {
+        let at = forgotten.0.clone();
+        return put_back(applying, Trouble::forgot(forgotten).at(&at), changed).await;
     }
     Applied {
         ended: Ended::Done,

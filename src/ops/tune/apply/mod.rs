@@ -1,9 +1,9 @@
 //! Applying advice, and undoing it.
 //!
 //! A report becomes a [`Plan`], purely: which settings of which node, replicas before masters. The
-//! undo file ([`Undo`]) is written before the first change. Then one node at a time: its values are
-//! read once more and must still be what the plan was made on, they are set, read back, and the
-//! cluster is checked. Whatever goes wrong stops it and puts back what was changed, so that nothing
+//! undo file ([`Undo`]) is written before the first change, and every node is asked whether it would
+//! take its settings. Then one node at a time: its values are read once more and must still be what
+//! the plan was made on, they are set, read back, and the cluster is checked. Whatever goes wrong stops it and puts back what was changed, so that nothing
 //! stays half applied without a word.
 
 mod check;

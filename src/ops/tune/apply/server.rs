@@ -86,6 +86,45 @@ async fn values<'a>(
     Ok(values)
 }
 
+/// A setting that every server has, with a value that none takes.
+const SPOILER: (&str, &str) = ("maxmemory-samples", "asked-by-goodcache");
+
+/// Which of a step's settings the server would refuse, and its words; nothing is set. All are sent in one
+/// with one that cannot be taken: from 7.0 on a server takes all or none and names the one that it
+/// stumbled over (config.c configSetCommand; seen on Redis 7.0.15 and 8.2 and Valkey 8.0). Before 7.0 it
+/// cannot be asked, and nothing is foreseen.
+pub async fn foreseen<'a>(
+    access: &Access,
+    step: &'a Step,
+) -> Result<Vec<(&'a Set, String)>, NodeError> {
+    let node = Node::connect(access, &step.addr).await?;
+    let mut open: Vec<&Set> = (step.sets.iter())
+        .filter(|set| set.parameter != SPOILER.0)
+        .collect();
+    let mut refused = Vec::new();
+    while !open.is_empty() {
+        let command = command(open.iter().copied()).arg(SPOILER.0).arg(SPOILER.1);
+        let said = match node.ask(&command).await {
+            Err(NodeError::Server { said, .. }) => said,
+            Err(error) => return Err(error),
+            Ok(_) => break,
+        };
+        let is_named = |set: &&Set| said.contains(&format!("'{}'", set.parameter));
+        let Some(place) = open.iter().position(is_named) else {
+            break;
+        };
+        refused.push((open.remove(place), said));
+    }
+    Ok(refused)
+}
+
+/// All of these in one.
+fn command<'a>(sets: impl IntoIterator<Item = &'a Set>) -> Command {
+    (sets.into_iter()).fold(Command::words("CONFIG SET"), |command, set| {
+        command.arg(&set.parameter).arg(&set.proposed)
+    })
+}
+
 /// Sets a node's settings, if they are still what the plan was made on, and reads them back. From
 /// 7.0 on all or none are set; before, one after the other.
 pub async fn set(access: &Access, step: &Step) -> Result<(), Fault> {
@@ -119,20 +158,12 @@ pub async fn set(access: &Access, step: &Step) -> Result<(), Fault> {
 }
 
 async fn send(node: &Node, sets: &[Set]) -> Result<(), Fault> {
-    let all = sets
-        .iter()
-        .fold(Command::words("CONFIG SET"), |command, set| {
-            command.arg(&set.parameter).arg(&set.proposed)
-        });
-    match node.ask(&all).await {
+    match node.ask(&command(sets)).await {
         Ok(_) => Ok(()),
         // Before 7.0 it takes one setting at a time.
         Err(NodeError::Server { said, .. }) if sets.len() > 1 && said.contains("arguments") => {
             for set in sets {
-                let one = Command::words("CONFIG SET")
-                    .arg(&set.parameter)
-                    .arg(&set.proposed);
-                node.ask(&one)
+                node.ask(&command([set]))
                     .await
                     .map_err(|error| fault(&set.parameter, error))?;
             }
@@ -147,7 +178,7 @@ async fn send(node: &Node, sets: &[Set]) -> Result<(), Fault> {
 
 fn fault(parameter: &str, error: NodeError) -> Fault {
     match error {
-        NodeError::Server { said, .. } => Fault::Refused {
+        NodeError::Server { said, .. } | NodeError::Forbidden { said, .. } => Fault::Refused {
             parameter: parameter.to_owned(),
             said,
         },

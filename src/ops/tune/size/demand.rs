@@ -8,8 +8,12 @@ use serde::Serialize;
 
 use super::growth::Growth;
 use crate::health::rates;
-use crate::model::{Facts, Info, Survey, Topology};
+use crate::model::words::{bytes, count};
+use crate::model::{Facts, Info, KeysSeen, Survey, Topology};
 
+/// Where no sample told the largest key.
+const NO_LARGEST: &str =
+    "the largest key, which no number of shards divides: --deep looks for it in a sample";
 /// With less data in a shard than that, which one is the largest is chance.
 const TELLING_BYTES: f64 = 1024.0 * 1024.0;
 /// Copy-on-write to count on when nothing was measured (the middle of three: 0.10 for caches that
@@ -74,7 +78,7 @@ pub struct Demand {
     pub connections_per_node: Option<u64>,
     /// Keys of all masters.
     pub keys: u64,
-    /// The largest key, when keys were sampled.
+    /// The largest key of a sample, when keys were looked at closely.
     pub largest_key_bytes: Option<u64>,
     /// How fast the data grows.
     pub growth: Growth,
@@ -127,6 +131,28 @@ impl Demand {
         demand.growth = grown(survey, earlier, demand.data_bytes);
         demand.tell_unknown(&masters);
         Ok(demand)
+    }
+
+    /// The same with the largest key of the masters' samples, and how much a sample says.
+    pub fn with_keys<'a>(mut self, samples: impl IntoIterator<Item = &'a KeysSeen>) -> Demand {
+        let deep: Vec<&KeysSeen> = (samples.into_iter())
+            .filter(|keys| keys.largest_bytes.is_some())
+            .collect();
+        let Some(largest) = deep.iter().filter_map(|keys| keys.largest_bytes).max() else {
+            return self;
+        };
+        self.largest_key_bytes = Some(largest);
+        self.unknown.retain(|line| line != NO_LARGEST);
+        let sampled: u64 = deep.iter().map(|keys| keys.sampled).sum();
+        if sampled < self.keys {
+            self.unknown.push(format!(
+                "whether a key is larger than {}, the largest of {} that were sampled of {}",
+                bytes(largest),
+                count(sampled),
+                count(self.keys)
+            ));
+        }
+        self
     }
 
     /// What the sum over the masters that answered is raised by, for those that did not.
@@ -206,9 +232,7 @@ impl Demand {
             }
         }
         if self.largest_key_bytes.is_none() {
-            unknown.push(
-                "the largest key, which no number of shards divides: it was not looked for".into(),
-            );
+            unknown.push(NO_LARGEST.to_owned());
         }
         self.unknown = unknown;
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::health::testing::{Cluster, NOW_MS};
-use crate::model::Silence;
+use crate::model::{KeysSeen, Silence};
 use crate::ops::tune::size::GrowthSource;
 
 const DAY_MS: u64 = 86_400_000;
@@ -56,8 +56,28 @@ fn masters_are_summed_and_replicas_are_not() {
     assert_eq!(demand.growth, Growth::default());
     assert_eq!(
         demand.unknown,
-        ["the largest key, which no number of shards divides: it was not looked for"]
+        ["the largest key, which no number of shards divides: --deep looks for it in a sample"]
     );
+}
+
+#[test]
+fn the_largest_key_is_that_of_the_samples() {
+    let sample = |sampled, largest_bytes| KeysSeen {
+        sampled,
+        largest_bytes,
+        ..KeysSeen::default()
+    };
+    let light = demand(measured()).with_keys(&[sample(200, None)]);
+    assert_eq!((light.largest_key_bytes, light.unknown.len()), (None, 1));
+    let part = [sample(500, Some(9 << 20)), sample(500, Some(70))];
+    let part = demand(measured()).with_keys(&part);
+    assert_eq!(part.largest_key_bytes, Some(9 << 20));
+    assert_eq!(
+        part.unknown,
+        ["whether a key is larger than 9.00 MiB, the largest of 1,000 that were sampled of 3,000"]
+    );
+    let all = demand(measured()).with_keys(&[sample(3_000, Some(70))]);
+    assert_eq!((all.largest_key_bytes, all.unknown.len()), (Some(70), 0));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 
 mod catalogue;
 mod demand;
+mod distinct;
 mod growth;
 mod layouts;
 mod prices;

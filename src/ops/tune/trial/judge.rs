@@ -11,6 +11,11 @@ use serde::Serialize;
 const SPEED_MATTERS: f64 = 3.0;
 /// The same of memory, which does not depend on what else the machine does.
 const MEMORY_MATTERS: f64 = 1.0;
+/// Memory that differs by less is that of buffers: the connections of a trial have some tens of KiB each,
+/// and what they hold when it is read is chance, in bytes.
+const BUFFERS: f64 = 256.0 * 1024.0;
+
+const MEMORY: &str = "memory_bytes";
 
 /// A figure of both.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -103,12 +108,7 @@ pub fn figures(without: &[Measured], with: &[Measured]) -> Vec<Figure> {
         ),
         ("p50_us", |one| one.p50_us, false, SPEED_MATTERS),
         ("p99_us", |one| one.p99_us, false, SPEED_MATTERS),
-        (
-            "memory_bytes",
-            |one| one.memory_bytes,
-            false,
-            MEMORY_MATTERS,
-        ),
+        (MEMORY, |one| one.memory_bytes, false, MEMORY_MATTERS),
     ];
     let figure = |(figure, of, is_more_better, matters): (&'static str, Of, bool, f64)| {
         let ranges = [without, with].map(|turns| Range::of(turns.iter().map(of)));
@@ -117,12 +117,17 @@ pub fn figures(without: &[Measured], with: &[Measured]) -> Vec<Figure> {
             0.0 => 0.0,
             median => (with.median - median) * 100.0 / median,
         };
+        let differs = (with.median - without.median).abs();
+        let verdict = match figure == MEMORY && differs < BUFFERS {
+            true => Verdict::NoDifference,
+            false => verdict(&without, &with, change_percent, is_more_better, matters),
+        };
         Figure {
             figure,
             without,
             with,
             change_percent,
-            verdict: verdict(&without, &with, change_percent, is_more_better, matters),
+            verdict,
         }
     };
     each.into_iter().map(figure).collect()
@@ -171,7 +176,8 @@ mod tests {
     }
 
     fn judged(without: &[f64], with: &[f64], memory: f64) -> (Vec<Verdict>, Overall) {
-        let figures = figures(&turns(without, 1_000.0), &turns(with, memory));
+        let mib = |memory: f64| memory * 1024.0 * 1024.0;
+        let figures = figures(&turns(without, mib(1_000.0)), &turns(with, mib(memory)));
         let verdicts = figures.iter().map(|figure| figure.verdict).collect();
         (verdicts, overall(&figures))
     }
@@ -220,6 +226,14 @@ mod tests {
                 "{with:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_few_buffers_are_no_difference_of_memory() {
+        let small = |memory| turns(&[100.0, 101.0, 102.0], memory);
+        let told = |with| figures(&small(1_900_000.0), &small(with))[3].verdict;
+        assert_eq!(told(1_850_000.0), Verdict::NoDifference);
+        assert_eq!(told(1_500_000.0), Verdict::Better);
     }
 
     #[test]

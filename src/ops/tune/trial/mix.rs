@@ -147,14 +147,12 @@ pub fn calls(case: &Case) -> (BTreeMap<String, u64>, bool) {
     let mut lately: BTreeMap<String, u64> = BTreeMap::new();
     let mut ever: BTreeMap<String, u64> = BTreeMap::new();
     for node in case.masters() {
-        for (field, _) in node.info().with_prefix("cmdstat_") {
+        for (name, _) in node.info().with_prefix("cmdstat_") {
             let calls = |info: &crate::model::Info| -> u64 {
-                let calls = info
-                    .field(field, "calls")
-                    .and_then(|text| text.parse().ok());
-                calls.unwrap_or(0)
+                let calls = info.field(&format!("cmdstat_{name}"), "calls");
+                calls.and_then(|text| text.parse().ok()).unwrap_or(0)
             };
-            let name = field.trim_start_matches("cmdstat_").to_owned();
+            let name = name.to_owned();
             let now = calls(node.info());
             if node.facts.later.is_some() {
                 let grown = now.saturating_sub(calls(&node.facts.info));

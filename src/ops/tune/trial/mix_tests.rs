@@ -86,3 +86,22 @@ fn every_verb_can_be_made() {
         assert!(step(verb, 0, 1.0, &shape).is_some(), "{}", verb.name);
     }
 }
+
+#[test]
+fn what_was_called_is_counted_on_masters_since_the_start_or_lately() {
+    use crate::ops::tune::profile::guess;
+    use crate::ops::tune::testing::Setup;
+
+    let counted = |setup: &Setup| {
+        let (evidence, options) = setup.parts();
+        let topology = crate::model::Topology::of(&evidence.survey);
+        let guess = guess(evidence, &topology, None);
+        let case = Case::new(evidence, &topology, options, &guess);
+        let (calls, is_lately) = super::calls(&case);
+        (calls.get("get").copied().unwrap_or(0), is_lately)
+    };
+    let setup = Setup::sound().info("cmdstat_get:calls=700,usec=9,usec_per_call=1.00");
+    assert_eq!(counted(&setup), (2_100, false));
+    let busy = setup.later("cmdstat_get:calls=1700,usec=9,usec_per_call=1.00");
+    assert_eq!(counted(&busy), (3_000, true));
+}

@@ -6,7 +6,7 @@ use crate::model::Severity;
 use crate::model::words::count;
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, change, changes};
+use crate::ops::tune::rule::{Opinion, Rule, change, changes};
 use crate::ops::tune::rules::cpu::main_thread_percent;
 
 pub(super) const BACKLOG: Rule = Rule {
@@ -172,20 +172,19 @@ fn pooling(case: &Case) -> Vec<Opinion> {
         evidence.push(format!("{}: {told}", node.addr));
         changes.push(change(node, Some(told), "connections kept in a pool"));
     }
-    if !changes.is_empty() {
-        opinions.push(Opinion::Advise(Advice {
-            severity,
-            parameter: "connection pool",
-            changes,
-            why: "clients open a connection for nearly every request".to_owned(),
-            evidence,
-            risk: None,
-            next: vec![
-                "see who: CLIENT LIST on the node, connections of a small age by name and library".to_owned(),
-                "make one cluster client when the application starts and keep it; set its pool to the requests that run at once".to_owned(),
-            ],
-        }));
-    }
+    let set = Opinion::set(
+        severity,
+        "connection pool",
+        changes,
+        "clients open a connection for nearly every request",
+        evidence,
+    );
+    opinions.extend(set.map(|advice| {
+        advice.then([
+            "see who: CLIENT LIST on the node, connections of a small age by name and library",
+            "make one cluster client when the application starts and keep it; set its pool to the requests that run at once",
+        ])
+    }));
     opinions
 }
 

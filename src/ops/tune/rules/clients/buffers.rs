@@ -31,7 +31,7 @@ pub(super) const PUBSUB: Rule = Rule {
     how: "twice the limits in force, up to 256 MiB, where clients were cut off in the sample, subscribers are connected and ordinary clients have no limit (so that it was none of those)",
     cost: "up to that much memory for each subscriber that hangs",
     risk: Risk::Medium,
-    source: "INFO stats: client_output_buffer_limit_disconnections over two samples (not in 7.0.15, in 8.2 and Valkey 9.1); CLIENT LIST",
+    source: "INFO stats: client_output_buffer_limit_disconnections over two samples (7.2 and later); CLIENT LIST",
     judge: pubsub,
 };
 
@@ -134,7 +134,7 @@ fn pubsub(case: &Case) -> Vec<Opinion> {
 fn why_not_counted(node: &NodeCase) -> &'static str {
     match node.facts.later {
         None => "two samples of INFO are needed (--sample 60s)",
-        Some(_) => "the server does not count who was cut off (7.0 does not, 8.2 does)",
+        Some(_) => "the server does not count who was cut off (before 7.2)",
     }
 }
 

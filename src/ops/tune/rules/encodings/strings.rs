@@ -8,7 +8,7 @@ use crate::model::Severity;
 use crate::model::words::{bytes, count};
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, change};
+use crate::ops::tune::rule::{Opinion, Rule, change};
 
 pub(super) const HLL: Rule = Rule {
     id: "encodings.hll",
@@ -127,31 +127,25 @@ fn tiny(case: &Case) -> Vec<Opinion> {
         }
     }
     let many = families.into_iter().filter(|(_, tiny)| tiny.keys >= MANY);
-    many.map(|(pattern, tiny)| advise(pattern, &tiny)).collect()
+    many.filter_map(|(pattern, tiny)| advise(pattern, &tiny))
+        .collect()
 }
 
-fn advise(pattern: &str, tiny: &Tiny) -> Opinion {
+fn advise(pattern: &str, tiny: &Tiny) -> Option<Opinion> {
     let saved = tiny.keys.saturating_mul(SAVED);
     let present = format!("a string for each {pattern}");
     let proposed = "fields of hashes, some hundred in each";
-    Opinion::Advise(Advice {
-        severity: Severity::Info,
-        parameter: "data model",
-        changes: tiny
-            .nodes
-            .iter()
-            .map(|node| change(node, Some(present.clone()), proposed))
-            .collect(),
-        why: format!(
-            "{pattern} are about {} strings of {} or less, mostly what a key costs",
-            count(tiny.keys),
-            bytes(tiny.most_bytes)
-        ),
-        evidence: vec![
+    let nodes = tiny.nodes.iter();
+    let changes = nodes.map(|node| change(node, Some(present.clone()), proposed));
+    let (keys, most) = (count(tiny.keys), bytes(tiny.most_bytes));
+    let set = Opinion::set(
+        Severity::Info,
+        "data model",
+        changes.collect(),
+        format!("{pattern} are about {keys} strings of {most} or less, mostly what a key costs"),
+        vec![
             format!(
-                "{} keys by the samples' share, {} each on average at the most (MEMORY USAGE)",
-                count(tiny.keys),
-                bytes(tiny.most_bytes)
+                "{keys} keys by the samples' share, {most} each on average at the most (MEMORY USAGE)"
             ),
             format!(
                 "an estimate: {} at {} a key, the least that was measured",
@@ -159,11 +153,11 @@ fn advise(pattern: &str, tiny: &Tiny) -> Opinion {
                 bytes(SAVED)
             ),
         ],
-        risk: None,
-        next: vec![format!(
-            "in the application, store {pattern} as HSET of a bucket (the name without its last digits) and a field (the last digits)"
-        )],
-    })
+    );
+    let step = format!(
+        "in the application, store {pattern} as HSET of a bucket (the name without its last digits) and a field (the last digits)"
+    );
+    set.map(|advice| advice.then([step]))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod network;
 
 use crate::model::{HostSeen, Severity};
 use crate::ops::tune::case::{Case, NodeCase};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, change};
+use crate::ops::tune::rule::{Opinion, Rule, change};
 
 /// The rules.
 pub const RULES: &[Rule] = &[
@@ -83,17 +83,8 @@ fn on_machines<'a>(
             }
         }
     }
-    if !changes.is_empty() {
-        opinions.push(Opinion::Advise(Advice {
-            severity: gravest,
-            parameter,
-            changes,
-            why: why.to_owned(),
-            evidence,
-            risk: None,
-            next: steps,
-        }));
-    }
+    let set = Opinion::set(gravest, parameter, changes, why, evidence);
+    opinions.extend(set.map(|advice| advice.then(steps)));
     opinions
 }
 

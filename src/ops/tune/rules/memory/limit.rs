@@ -7,7 +7,7 @@ use crate::model::Severity;
 use crate::model::words::bytes;
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, changes};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
 
 pub(super) const LIMIT: Rule = Rule {
     id: "memory.limit",
@@ -175,18 +175,8 @@ fn advise(fault: Fault, severity: Severity, nodes: &[&Weighed]) -> Option<Opinio
             format!("it uses {used} of its maxmemory {present}, and {safe} would be safe")
         }
     };
-    if changes.is_empty() {
-        return None;
-    }
-    Some(Opinion::Advise(Advice {
-        severity,
-        parameter: "maxmemory",
-        changes,
-        why,
-        evidence: evidence(nodes),
-        risk: risk(fault, nodes),
-        next: Vec::new(),
-    }))
+    let set = Opinion::set(severity, "maxmemory", changes, why, evidence(nodes));
+    set.map(|advice| advice.risking(risk(fault, nodes)))
 }
 
 /// A limit that the peak came near to will be met.

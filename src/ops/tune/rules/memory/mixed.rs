@@ -6,7 +6,7 @@ use crate::model::words::listed;
 use crate::ops::tune::case::Case;
 use crate::ops::tune::profile::is_session;
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, change};
+use crate::ops::tune::rule::{Opinion, Rule, change};
 
 pub(super) const MIXED: Rule = Rule {
     id: "memory.mixed",
@@ -35,10 +35,7 @@ fn mixed(case: &Case) -> Vec<Opinion> {
         (policy != "noeviction")
             .then(|| change(node, Some(policy.to_owned()), "sessions kept apart"))
     });
-    let changes: Vec<_> = evicting.collect();
-    if changes.is_empty() {
-        return Vec::new();
-    }
+    let changes = evicting.collect();
     let mut names: Vec<String> = Vec::new();
     for (_, keys) in case.keys() {
         for family in keys.families.iter().filter(|family| is_session(family)) {
@@ -47,18 +44,20 @@ fn mixed(case: &Case) -> Vec<Opinion> {
             }
         }
     }
-    vec![Opinion::Advise(Advice {
-        severity: Severity::Warning,
-        parameter: "keyspace",
+    let set = Opinion::set(
+        Severity::Warning,
+        "keyspace",
         changes,
-        why: format!("{share:.0} % of the sampled keys are named like sessions, and may be evicted to make room for the cache"),
-        evidence: vec![format!("families of sessions: {}", listed(names, 5))],
-        risk: None,
-        next: vec![
-            "keep sessions in a cluster of their own, with volatile-ttl or noeviction".to_owned(),
-            "or give cache entries expiries that end well before those of the sessions, and set volatile-ttl".to_owned(),
-        ],
-    })]
+        format!(
+            "{share:.0} % of the sampled keys are named like sessions, and may be evicted to make room for the cache"
+        ),
+        vec![format!("families of sessions: {}", listed(names, 5))],
+    );
+    let steps = [
+        "keep sessions in a cluster of their own, with volatile-ttl or noeviction",
+        "or give cache entries expiries that end well before those of the sessions, and set volatile-ttl",
+    ];
+    set.map(|advice| advice.then(steps)).into_iter().collect()
 }
 
 #[cfg(test)]

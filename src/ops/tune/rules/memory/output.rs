@@ -6,7 +6,7 @@ use crate::model::words::{bytes, counted};
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::form;
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, changes};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
 
 pub(super) const OUTPUT: Rule = Rule {
     id: "memory.output_buffers",
@@ -57,17 +57,13 @@ fn output(case: &Case) -> Vec<Opinion> {
         }
     }
     let changes = changes("client-output-buffer-limit", wanted);
-    if !changes.is_empty() {
-        opinions.push(Opinion::Advise(Advice {
-            severity: Severity::Warning,
-            parameter: "client-output-buffer-limit",
-            changes,
-            why: "buffers of replies that clients do not fetch are out of proportion".to_owned(),
-            evidence,
-            risk: None,
-            next: Vec::new(),
-        }));
-    }
+    opinions.extend(Opinion::set(
+        Severity::Warning,
+        "client-output-buffer-limit",
+        changes,
+        "buffers of replies that clients do not fetch are out of proportion",
+        evidence,
+    ));
     opinions
 }
 

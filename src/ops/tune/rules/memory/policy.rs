@@ -5,7 +5,7 @@ use crate::model::words::{bytes, count};
 use crate::model::{Info, Severity};
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, changes};
+use crate::ops::tune::rule::{Opinion, Rule, changes};
 
 pub(super) const POLICY: Rule = Rule {
     id: "memory.policy",
@@ -118,17 +118,9 @@ fn advise(
     }
     let wanted = nodes.into_iter().map(|node| (node, wish.policy.to_owned()));
     let changes = changes("maxmemory-policy", wanted);
-    (!changes.is_empty()).then(|| {
-        Opinion::Advise(Advice {
-            severity: wish.severity,
-            parameter: "maxmemory-policy",
-            changes,
-            why: wish.why,
-            evidence,
-            risk: Some(wish.risk),
-            next: Vec::new(),
-        })
-    })
+    let (severity, why) = (wish.severity, wish.why);
+    let set = Opinion::set(severity, "maxmemory-policy", changes, why, evidence);
+    set.map(|advice| advice.risking(wish.risk))
 }
 
 /// Data that must not go: no allkeys policy; without sessions no eviction at all.

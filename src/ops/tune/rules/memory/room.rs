@@ -8,7 +8,7 @@ use crate::model::words::bytes;
 use crate::model::{NodeAddr, Severity};
 use crate::ops::tune::case::Case;
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, change};
+use crate::ops::tune::rule::{Opinion, Rule, change};
 
 pub(super) const ROOM: Rule = Rule {
     id: "memory.room",
@@ -53,15 +53,8 @@ fn room(severity: Severity, nodes: &[&Weighed]) -> Option<Opinion> {
         bytes(first.reserves.limit),
         bytes(safe_maxmemory(&first.reserves).unwrap_or(0)),
     );
-    Some(Opinion::Advise(Advice {
-        severity,
-        parameter: "memory",
-        changes: changes.collect(),
-        why,
-        evidence: evidence(nodes),
-        risk: None,
-        next: next(first.source, first.node.addr, wanted(first)),
-    }))
+    let set = Opinion::set(severity, "memory", changes.collect(), why, evidence(nodes));
+    set.map(|advice| advice.then(next(first.source, first.node.addr, wanted(first))))
 }
 
 fn next(source: Source, addr: &NodeAddr, wanted: u64) -> Vec<String> {

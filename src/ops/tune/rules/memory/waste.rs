@@ -5,7 +5,7 @@ use super::budget::SMALL;
 use super::load;
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, change, changes};
+use crate::ops::tune::rule::{Opinion, Rule, change, changes};
 use std::time::Duration;
 
 use crate::model::words::{bytes, three_digits};
@@ -20,7 +20,7 @@ pub(super) const DEFRAG: Rule = Rule {
     how: "yes, where allocator_frag_ratio is over 1.3 with more than 100 MiB and more than 5 % of the memory lost, the server has been up for 15 minutes, uses jemalloc, and its main thread is less than 60 % busy",
     cost: "1 to 25 % of the main thread while it works (active-defrag-cycle-min and -max); a server built against the system's jemalloc refuses it",
     risk: Risk::Medium,
-    source: "INFO memory: allocator_frag_ratio, allocator_frag_bytes, mem_allocator; INFO cpu; redis.conf. Debian's Redis 7.0.15 (jemalloc 5.3.0) was seen to refuse it",
+    source: "INFO memory: allocator_frag_ratio, allocator_frag_bytes, mem_allocator; INFO cpu; MEMORY MALLOC-STATS: quantum size (8 of the jemalloc that servers bring along, 16 of the system's); redis.conf. Debian's Redis 7.0.15 and Valkey 8.0 (jemalloc 5.3.0, quantum 16) were seen to refuse it, Redis 6.2.5 and 8.2 (quantum 8) to take it",
     judge: defrag,
 };
 
@@ -66,9 +66,16 @@ fn is_jemalloc(node: &NodeCase) -> bool {
     allocator.starts_with("jemalloc")
 }
 
-/// Whether the server is built against the system's jemalloc, which cannot defragment: Redis before
-/// 7.2 brings 5.1.0 or 5.2.1 along, so a newer one is the system's. Later servers do not show it.
+/// The quantum of the jemalloc that servers bring along.
+const OWN_QUANTUM: u64 = 8;
+
+/// Whether the server is built against the system's jemalloc, which cannot defragment: by its quantum
+/// where that was asked for. Else Redis before 7.2 brings 5.1.0 or 5.2.1 along, so a newer one is the
+/// system's; later servers do not show it in INFO.
 fn is_system_jemalloc(node: &NodeCase) -> bool {
+    if let Some(quantum) = node.seen.and_then(|seen| seen.quantum_bytes) {
+        return quantum != OWN_QUANTUM;
+    }
     let allocator = node.info().get("mem_allocator").unwrap_or_default();
     let own = allocator.starts_with("jemalloc-5.1")
         || allocator.starts_with("jemalloc-5.2")
@@ -199,18 +206,17 @@ fn purge(case: &Case) -> Vec<Opinion> {
             node.addr.host, node.addr.port
         )
     });
-    vec![Opinion::Advise(Advice {
-        severity: Severity::Warning,
-        parameter: "MEMORY PURGE",
-        changes: kept
-            .iter()
-            .map(|(node, ..)| change(node, None, "MEMORY PURGE"))
-            .collect(),
-        why: format!("its allocator keeps {} that are free", bytes(*most)),
-        evidence: evidence.collect(),
-        risk: None,
-        next: next.collect(),
-    })]
+    let changes = kept
+        .iter()
+        .map(|(node, ..)| change(node, None, "MEMORY PURGE"));
+    let set = Opinion::set(
+        Severity::Warning,
+        "MEMORY PURGE",
+        changes.collect(),
+        format!("its allocator keeps {} that are free", bytes(*most)),
+        evidence.collect(),
+    );
+    set.map(|advice| advice.then(next)).into_iter().collect()
 }
 
 fn background(case: &Case) -> Vec<Opinion> {
@@ -274,6 +280,14 @@ mod tests {
                 .reason
                 .contains("82 % busy")
         );
+        // A later server does not show it in INFO; its allocator does.
+        let quantum = |bytes| {
+            let later = holes("1.5").info_of(1, "redis_version:8.2.1");
+            later.seen(1, |seen| seen.quantum_bytes = Some(bytes))
+        };
+        assert_eq!(quantum(8).rule("memory.defrag").len(), 1);
+        let skipped = quantum(16).skipped("memory.defrag");
+        assert!(skipped[0].reason.contains("the system's jemalloc"));
         // Redis 7.0 with the jemalloc that it brings along.
         let own = holes("1.5").info_of(1, "redis_version:7.0.15\nmem_allocator:jemalloc-5.2.1");
         assert_eq!(own.rule("memory.defrag").len(), 1);

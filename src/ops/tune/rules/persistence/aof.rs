@@ -27,8 +27,8 @@ pub(super) const FSYNC: Rule = Rule {
     parameters: &["appendfsync"],
     kind: Kind::Setting,
     why: "everysec loses a second or two in a power cut and hardly slows anything. no leaves it to the kernel, which may take half a minute. always waits for the disk before each answer: right where nothing may be lost, and wasted on what can be made again.",
-    how: "session, durable and queue: everysec instead of no. cache and session: everysec instead of always.",
-    cost: "from no: an fsync a second; from always: up to two seconds of writes in a power cut",
+    how: "session, durable and queue: everysec instead of no. cache and session: everysec instead of always. Where no write may be lost (--no-loss): always, whatever it is for.",
+    cost: "from no: an fsync a second; from always: up to two seconds of writes in a power cut; to always: each write waits for the disk",
     risk: Risk::Low,
     source: "CONFIG appendfsync; aof.c flushAppendOnlyFile",
     judge: fsync,
@@ -155,7 +155,27 @@ fn at_stake(case: &Case, node: &NodeCase) -> Option<String> {
     ))
 }
 
+/// What somebody asked for outweighs what the cluster is for.
+fn lossless(case: &Case) -> Vec<Opinion> {
+    let (nodes, mut opinions) = readable(case);
+    let logging = nodes.into_iter().filter(|node| keeps_log(node));
+    let wanted = logging.map(|node| (node, "always".to_owned()));
+    let set = Opinion::set(
+        Severity::Warning,
+        "appendfsync",
+        changes("appendfsync", wanted),
+        "a power cut loses writes that were acknowledged, and none may be lost",
+        vec!["--no-loss was given".to_owned()],
+    );
+    let step = "in the application, WAIT 1 (from 7.2 on WAITAOF 1 1) after a write that must outlive its master: replicas follow a moment later";
+    opinions.extend(set.map(|advice| advice.then([step]).risking(Risk::Medium)));
+    opinions
+}
+
 fn fsync(case: &Case) -> Vec<Opinion> {
+    if case.options.is_lossless {
+        return lossless(case);
+    }
     let profile = match sure_profile(case) {
         Ok(profile) => profile,
         Err(skip) => return skip,
@@ -208,7 +228,7 @@ fn fsync_on_rewrite(case: &Case) -> Vec<Opinion> {
     let (nodes, mut opinions) = readable(case);
     let logging: Vec<_> = nodes.into_iter().filter(|node| keeps_log(node)).collect();
     let mut evidence = vec![profile_line(case)];
-    if matches!(profile, Profile::Durable | Profile::Queue) {
+    if case.options.is_lossless || matches!(profile, Profile::Durable | Profile::Queue) {
         let wanted = logging.iter().map(|node| (*node, "no".to_owned()));
         let why = "whatever is written during a rewrite is not safe from a power cut";
         let changes = changes(NAME, wanted);
@@ -323,6 +343,17 @@ mod tests {
         let dark = Setup::sound().profile(Profile::Durable);
         let dark = dark.facts(1, |facts| facts.config.clear());
         assert_eq!(dark.skipped("persistence.fsync").len(), 1);
+        // Nobody waits for the disk unless somebody says so, and then whatever it is for.
+        let asked = |present| {
+            let setup = Setup::sound().profile(Profile::Session);
+            let setup = setup.config("appendfsync", present);
+            let setup = setup.options(|options| options.is_lossless = true);
+            setup.rule("persistence.fsync")
+        };
+        let advice = asked("everysec");
+        assert_eq!(advice[0].changes[0].proposed, "always");
+        assert!(advice[0].next[0].contains("WAIT 1"), "{advice:?}");
+        assert_eq!(asked("always"), []);
     }
 
     #[test]

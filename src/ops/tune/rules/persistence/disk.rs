@@ -5,7 +5,7 @@ use crate::model::Severity;
 use crate::model::words::bytes;
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, change, changes, lines, readable};
+use crate::ops::tune::rule::{Opinion, Rule, change, changes, lines, readable};
 
 pub(super) const COMPRESSION: Rule = Rule {
     id: "persistence.compression",
@@ -104,9 +104,6 @@ fn disk(case: &Case) -> Vec<Opinion> {
             Some(_) => {}
         }
     }
-    if short.is_empty() {
-        return opinions;
-    }
     let changes = short.iter().map(|(node, free, needed)| {
         let present = format!("{} free", bytes(*free));
         change(node, Some(present), format!("{} free", bytes(*needed)))
@@ -118,17 +115,18 @@ fn disk(case: &Case) -> Vec<Opinion> {
             node.addr
         )
     });
-    opinions.push(Opinion::Advise(Advice {
-        severity: Severity::Warning,
-        parameter: "disk space",
-        changes: changes.collect(),
-        why: "the next snapshot or rewrite may not fit on the disk".to_owned(),
-        evidence: lines(evidence),
-        risk: None,
-        next: vec![
-            "free or enlarge the file system that holds the node's dir (CONFIG GET dir)".to_owned(),
-            "see how large the files are: du -sh DIR".to_owned(),
-        ],
+    let set = Opinion::set(
+        Severity::Warning,
+        "disk space",
+        changes.collect(),
+        "the next snapshot or rewrite may not fit on the disk",
+        lines(evidence),
+    );
+    opinions.extend(set.map(|advice| {
+        advice.then([
+            "free or enlarge the file system that holds the node's dir (CONFIG GET dir)",
+            "see how large the files are: du -sh DIR",
+        ])
     }));
     opinions
 }

@@ -13,7 +13,7 @@ pub(super) const SIZE: Rule = Rule {
     parameters: &["repl-backlog-size"],
     kind: Kind::Setting,
     why: "A replica that lost its link goes on where it stopped, if the master still has what was written meanwhile. If not, everything is copied anew: a fork, the whole data set over the wire, and a replica that cannot take over until it is done.",
-    how: "Bytes written a second x the outage to survive (60 s, or as given) x 1.5; at least 10 MiB, at most a tenth of maxmemory, in whole MiB; never less than it is. Every node of a shard gets what its master needs, for any may be the next.",
+    how: "Bytes written a second x the outage to survive (60 s, or as given) x 1.5; at least 10 MiB, at most a tenth of maxmemory, in whole MiB; never less than it is. One below 1 MiB, which is less than any server's default, is made 10 MiB however little is written now. Every node of a shard gets what its master needs, for any may be the next.",
     cost: "that much memory on each node, taken when the first replica connects; before 7.0 the backlog is emptied as it is resized",
     risk: Risk::Low,
     source: "INFO replication over two samples: master_repl_offset; INFO stats: sync_partial_err; CONFIG repl-backlog-size, maxmemory",
@@ -37,6 +37,8 @@ pub(super) const TTL: Rule = Rule {
 const HEADROOM: f64 = 1.5;
 /// The least that is worth a change, in bytes: Valkey's default, ten times that of Redis.
 const LEAST: u64 = 10 << 20;
+/// The smallest default that a server ever had (that of Redis), in bytes: somebody made it smaller.
+const SMALLEST: u64 = 1 << 20;
 /// The most of the memory limit that a backlog may take.
 const MOST: u64 = 10;
 /// The server's default for the time to live, in seconds.
@@ -47,6 +49,7 @@ fn size(case: &Case) -> Vec<Opinion> {
     let (_, mut opinions) = readable(case);
     let outage = case.options.outage_s;
     let (mut short, mut scarce) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    let mut tiny = (Vec::new(), Vec::new());
     for shard in shards(case).iter().filter(|shard| shard.replicas > 0) {
         let Some(rate) = shard.master.written_per_second() else {
             opinions.push(Opinion::skip(
@@ -57,7 +60,8 @@ fn size(case: &Case) -> Vec<Opinion> {
         };
         let present = shard.master.setting_number(NAME).unwrap_or(u64::MAX);
         let bare = rate * outage as f64;
-        if rate < PINGS_ONLY || present as f64 >= bare * HEADROOM {
+        let is_enough = rate < PINGS_ONLY || present as f64 >= bare * HEADROOM;
+        if is_enough && present >= SMALLEST {
             continue;
         }
         let wanted = mib_above(bare * HEADROOM).max(LEAST);
@@ -66,11 +70,15 @@ fn size(case: &Case) -> Vec<Opinion> {
             opinions.push(Opinion::skip(shard.master, too_large(wanted, size, outage)));
             continue;
         }
-        let group = match (present as f64) < bare {
-            true => &mut short,
+        let group = match is_enough {
+            true => &mut tiny,
+            false if (present as f64) < bare => &mut short,
             false => &mut scarce,
         };
-        group.1.push(line(shard.master, rate, present, size));
+        group.1.push(match is_enough {
+            true => format!("{}: {}", shard.master.addr, bytes(present)),
+            false => line(shard.master, rate, present, size),
+        });
         let nodes = shard.nodes.iter();
         let lower = nodes.filter(|node| node.setting_number(NAME).is_some_and(|own| own < size));
         group.0.extend(lower.map(|node| (*node, size.to_string())));
@@ -86,6 +94,11 @@ fn size(case: &Case) -> Vec<Opinion> {
     for (severity, (wanted, told), why) in [
         (Severity::Warning, short, why),
         (Severity::Info, scarce, near),
+        (
+            Severity::Info,
+            tiny,
+            "it is less than any server's default: the first burst of writes that a replica misses means a full copy".to_owned(),
+        ),
     ] {
         let changes = changes(NAME, wanted);
         opinions.extend(Opinion::set(severity, NAME, changes, why, lines(told)));
@@ -189,6 +202,12 @@ mod tests {
         let advice = shorter.rule(rule);
         assert_eq!(advice[0].changes[0].proposed, (10_u64 << 20).to_string());
         assert_eq!(Setup::sound().rule(rule), []);
+        // Nothing is written, and yet.
+        let tiny = Setup::sound().config("repl-backlog-size", "16384");
+        let advice = tiny.rule(rule);
+        assert_eq!(advice[0].severity, Severity::Info);
+        assert_eq!(advice[0].changes[0].proposed, (10_u64 << 20).to_string());
+        assert!(advice[0].evidence[0].ends_with(": 16.0 KiB"), "{advice:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::model::Severity;
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
 use crate::ops::tune::rule::{
-    Advice, Opinion, Rule, change, changes, known_name, lines, readable, set_by_name,
+    Opinion, Rule, change, changes, known_name, lines, readable, set_by_name,
 };
 
 pub(super) const BARRED: Rule = Rule {
@@ -167,9 +167,6 @@ fn machine(case: &Case) -> Vec<Opinion> {
         known > 0 && known == shard.replicas && replicas(shard).all(|node| node.machine() == home)
     };
     let huddled: Vec<_> = shards.iter().filter(is_huddled).collect();
-    if huddled.is_empty() {
-        return Vec::new();
-    }
     let movers = huddled.iter().flat_map(|shard| replicas(shard).take(1));
     let changes = movers.map(|node| {
         let here = format!("on {}", node.machine());
@@ -179,17 +176,15 @@ fn machine(case: &Case) -> Vec<Opinion> {
         let home = shard.master.machine();
         format!("{} and all its replicas are on {home}", shard.master.addr)
     });
-    vec![Opinion::Advise(Advice {
-        severity: Severity::Warning,
-        parameter: "CLUSTER REPLICATE",
-        changes: changes.collect(),
-        why: "the machine that takes the master takes all its replicas".to_owned(),
-        evidence: lines(told),
-        risk: None,
-        next: vec![
-            "swap a replica with one of a shard on another machine (CLUSTER REPLICATE)".to_owned(),
-        ],
-    })]
+    let set = Opinion::set(
+        Severity::Warning,
+        "CLUSTER REPLICATE",
+        changes.collect(),
+        "the machine that takes the master takes all its replicas",
+        lines(told),
+    );
+    let step = "swap a replica with one of a shard on another machine (CLUSTER REPLICATE)";
+    set.map(|advice| advice.then([step])).into_iter().collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{is_local, steps};
+use super::is_local;
 use crate::model::{Probe, Severity};
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
@@ -94,8 +94,8 @@ fn password(case: &Case) -> Vec<Opinion> {
         "on every node: CONFIG SET requirepass PASSWORD",
         "give it to every client, then on every node: CONFIG SET protected-mode yes, CONFIG REWRITE",
     ];
-    let advice = steps(gravest, "requirepass", changes, why, evidence, &next);
-    opinions.extend(advice);
+    let set = Opinion::set(gravest, "requirepass", changes, why, evidence);
+    opinions.extend(set.map(|advice| advice.then(next)));
     opinions
 }
 
@@ -111,16 +111,15 @@ fn masterauth(case: &Case) -> Vec<Opinion> {
     let changes = missing
         .map(|node| change(node, Some(String::new()), "the nodes' password"))
         .collect();
-    steps(
+    let set = Opinion::set(
         Severity::Critical,
         "masterauth",
         changes,
         "after the next failover a node could not follow the new master",
         vec!["CONFIG GET: requirepass is set, masterauth is empty".to_owned()],
-        &["on every node: CONFIG SET masterauth PASSWORD (and masteruser where ACL users are used), CONFIG REWRITE"],
-    )
-    .into_iter()
-    .collect()
+    );
+    let step = "on every node: CONFIG SET masterauth PASSWORD (and masteruser where ACL users are used), CONFIG REWRITE";
+    set.map(|advice| advice.then([step])).into_iter().collect()
 }
 
 fn protected(case: &Case) -> Vec<Opinion> {
@@ -158,19 +157,13 @@ fn bind(case: &Case) -> Vec<Opinion> {
             (change(node, Some(bind.to_owned()), wanted), told)
         })
         .unzip();
-    steps(
-        Severity::Warning,
-        "bind",
-        changes,
-        "it listens to the whole internet",
-        evidence,
-        &[
-            "close the client port and the bus port (client port + 10000) to the outside in the firewall first",
-            "let the cluster announce private addresses, then CONFIG SET bind '127.0.0.1 -::1 PRIVATE-ADDRESS' (from 7.0 on; before that in the file), CONFIG REWRITE",
-        ],
-    )
-    .into_iter()
-    .collect()
+    let why = "it listens to the whole internet";
+    let set = Opinion::set(Severity::Warning, "bind", changes, why, evidence);
+    let steps = [
+        "close the client port and the bus port (client port + 10000) to the outside in the firewall first",
+        "let the cluster announce private addresses, then CONFIG SET bind '127.0.0.1 -::1 PRIVATE-ADDRESS' (from 7.0 on; before that in the file), CONFIG REWRITE",
+    ];
+    set.map(|advice| advice.then(steps)).into_iter().collect()
 }
 
 /// The address of the node where it is public: the one it was asked at, or the one it announces.

@@ -8,10 +8,8 @@ mod doors;
 mod traces;
 mod users;
 
-use crate::model::Severity;
 use crate::ops::tune::case::{Case, NodeCase};
-use crate::ops::tune::report::Change;
-use crate::ops::tune::rule::{Opinion, Rule};
+use crate::ops::tune::rule::Rule;
 
 /// The rules.
 pub const RULES: &[Rule] = &[
@@ -32,20 +30,4 @@ pub(super) fn is_local(case: &Case, node: &NodeCase) -> bool {
     let member = node.id.and_then(|id| case.topology.member(id));
     let announced = member.and_then(|member| member.announced.endpoint());
     node.addr.is_loopback() && announced.is_none_or(|endpoint| endpoint.is_loopback())
-}
-
-/// Advice with steps; `None` when no node is concerned.
-fn steps(
-    severity: Severity,
-    parameter: &'static str,
-    changes: Vec<Change>,
-    why: impl Into<String>,
-    evidence: Vec<String>,
-    next: &[&str],
-) -> Option<Opinion> {
-    let mut opinion = Opinion::set(severity, parameter, changes, why, evidence)?;
-    if let Opinion::Advise(advice) = &mut opinion {
-        advice.next = next.iter().map(|step| (*step).to_owned()).collect();
-    }
-    Some(opinion)
 }

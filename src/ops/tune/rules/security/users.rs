@@ -1,6 +1,5 @@
 //! What users may do.
 
-use super::steps;
 use crate::model::words::listed;
 use crate::model::{AclUser, Probe, Severity};
 use crate::ops::tune::case::{Case, NodeCase};
@@ -93,7 +92,8 @@ fn about_users(
             changes.push(change(node, Some(names), proposed));
         }
     }
-    opinions.extend(steps(severity, "acl", changes, why, evidence, next));
+    let set = Opinion::set(severity, "acl", changes, why, evidence);
+    opinions.extend(set.map(|advice| advice.then(next.iter().copied())));
     opinions
 }
 

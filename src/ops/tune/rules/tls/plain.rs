@@ -4,7 +4,7 @@ use super::speaks_tls;
 use crate::model::Severity;
 use crate::ops::tune::case::{Case, NodeCase};
 use crate::ops::tune::report::{Kind, Risk};
-use crate::ops::tune::rule::{Advice, Opinion, Rule, change};
+use crate::ops::tune::rule::{Opinion, Rule, change};
 use crate::ops::tune::rules::security::is_local;
 
 pub(super) const BUS: Rule = Rule {
@@ -54,20 +54,12 @@ fn bus(case: &Case) -> Vec<Opinion> {
     ];
     let each = both.into_iter().filter_map(|(name, why)| {
         let off = tls.iter().filter(|node| node.is_on(name) == Some(false));
-        let changes: Vec<_> = off
+        let changes = off
             .map(|node| change(node, Some("no".to_owned()), "yes"))
             .collect();
-        (!changes.is_empty()).then(|| {
-            Opinion::Advise(Advice {
-                severity,
-                parameter: name,
-                changes,
-                why: why.to_owned(),
-                evidence: vec![format!("CONFIG GET: tls-port is open, {name} no")],
-                risk: None,
-                next: steps(name),
-            })
-        })
+        let evidence = vec![format!("CONFIG GET: tls-port is open, {name} no")];
+        let set = Opinion::set(severity, name, changes, why, evidence);
+        set.map(|advice| advice.then(steps(name)))
     });
     each.collect()
 }
@@ -93,25 +85,22 @@ fn port(case: &Case) -> Vec<Opinion> {
         speaks_tls(node) == Some(true) && plain > Some(0) && !node.addr.is_loopback()
     };
     let double = case.nodes.iter().filter(is_double);
-    let changes: Vec<_> = double
+    let changes = double
         .map(|node| change(node, node.setting("port").map(str::to_owned), "0"))
         .collect();
-    if changes.is_empty() {
-        return Vec::new();
-    }
-    vec![Opinion::Advise(Advice {
-        severity: Severity::Warning,
-        parameter: "port",
+    let set = Opinion::set(
+        Severity::Warning,
+        "port",
         changes,
-        why: "plain text is taken beside TLS".to_owned(),
-        evidence: vec!["CONFIG GET: port and tls-port are both open".to_owned()],
-        risk: None,
-        next: vec![
-            "tls-replication and tls-cluster yes first (tls.between-nodes)".to_owned(),
-            "move every client over; see in CLIENT LIST that nobody comes to the plain port (laddr)".to_owned(),
-            "port 0 in the configuration file, and start the nodes again, replicas first".to_owned(),
-        ],
-    })]
+        "plain text is taken beside TLS",
+        vec!["CONFIG GET: port and tls-port are both open".to_owned()],
+    );
+    let steps = [
+        "tls-replication and tls-cluster yes first (tls.between-nodes)",
+        "move every client over; see in CLIENT LIST that nobody comes to the plain port (laddr)",
+        "port 0 in the configuration file, and start the nodes again, replicas first",
+    ];
+    set.map(|advice| advice.then(steps)).into_iter().collect()
 }
 
 #[cfg(test)]
