@@ -5,6 +5,7 @@
 //! TLS are our own, so that a flood of bytes is cut off and the replication link can use the same.
 
 mod access;
+mod answers;
 mod aside;
 mod barrier;
 mod calm;
