@@ -16,6 +16,7 @@ mod delay;
 mod drill;
 #[path = "../goodbooks/mod.rs"]
 mod goodbooks;
+mod hits;
 #[path = "../rdb/mod.rs"]
 mod rdb;
 mod reading;

@@ -1,8 +1,11 @@
 //! What a restore is compared with: the same data sent by bare means.
 //!
 //! `Ready` has every RESTORE command made beforehand and only writes and counts answers, a thread for
-//! each master: no load can be faster. `by_elements` does what migration tools do: each value is decoded
-//! and built up by a command for each of its elements, pipelined, a connection for each master.
+//! each master: no load can be faster. `by_elements` does what migration tools do that take values apart:
+//! each is decoded and built up by a command for each of its elements, pipelined, a connection for each
+//! master. As many commands are in a pipeline as RedisShake has by default (`pipeline_count_limit` in its
+//! guide's `config.md`: 1024); librdb's `rdb-cli` waits after 200 (`PIPELINE_DEPTH_DEF` in its
+//! `respToRedisLoader.c`), each sent by a call of its own. Here a whole pipeline is one write.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -20,6 +23,8 @@ use crate::support::{Fleet, Server};
 const LIMIT: Duration = Duration::from_secs(60);
 /// Bytes that are written before answers are read; so much again is under way meanwhile.
 const FLIGHT: usize = 256 << 10;
+/// Commands that are written at the most before answers are read, element by element.
+const PIPELINE: usize = 1024;
 const SLOTS: usize = 16_384;
 /// One element a command.
 const SINGLE: Limits = Limits {
@@ -112,7 +117,7 @@ pub fn by_elements(source: &Fleet, target: &Fleet, share: u64) -> Replayed {
             let before = *count;
             build(entry, accepts, bytes, count);
             commands += (*count - before) as u64;
-            if bytes.len() >= FLIGHT {
+            if bytes.len() >= FLIGHT || *count >= PIPELINE {
                 pipe.send(bytes, *count);
                 bytes.clear();
                 *count = 0;
@@ -274,7 +279,7 @@ fn owner(entry: &Entry<'_>, masters: usize) -> usize {
 }
 
 /// Slots are shared as evenly as they can be: each border is rounded to the nearest slot.
-fn master_of(slot: usize, masters: usize) -> usize {
+pub fn master_of(slot: usize, masters: usize) -> usize {
     let border = |n: usize| (n * SLOTS + masters / 2) / masters;
     (1..masters).filter(|n| slot >= border(*n)).count()
 }

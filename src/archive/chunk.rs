@@ -45,6 +45,16 @@ pub struct Sizes {
     pub stored_sha256: String,
 }
 
+/// How thoroughly an object is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The stored bytes are those that the manifest means. What they unpack to is then what was packed, by
+    /// the length and by the checksum that stands in them: nothing else can come out of the same bytes.
+    Stored,
+    /// The raw bytes are hashed as well, so that it is seen too when packing or unpacking went wrong.
+    StoredAndRaw,
+}
+
 /// What is wrong with an object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChunkError {
@@ -235,15 +245,20 @@ pub fn unpack(
     proven(&Buffers::default(), identity, stored, sizes, keys)
 }
 
-/// The same in buffers that go round.
+/// The same in buffers that go round, and as thoroughly as that.
 pub fn unpack_within(
     buffers: &Buffers,
     identity: &Identity,
     stored: &[u8],
     sizes: &Sizes,
     keys: Option<&Keys>,
+    proof: Proof,
 ) -> Result<Bytes, ChunkError> {
-    proven(buffers, identity, stored, sizes, keys).map(|raw| buffers.lend(raw))
+    let raw = match proof {
+        Proof::Stored => opened(buffers, identity, stored, sizes, keys),
+        Proof::StoredAndRaw => proven(buffers, identity, stored, sizes, keys),
+    };
+    raw.map(|raw| buffers.lend(raw))
 }
 
 fn proven(
@@ -253,15 +268,30 @@ fn proven(
     sizes: &Sizes,
     keys: Option<&Keys>,
 ) -> Result<Vec<u8>, ChunkError> {
+    let raw = opened(buffers, identity, stored, sizes, keys)?;
+    if sha256(&raw) == sizes.raw_sha256 {
+        return Ok(raw);
+    }
+    let (name, why) = (
+        identity.name(),
+        "its SHA-256 is not the manifest's".to_owned(),
+    );
+    Err(ChunkError::Unpacked { name, why })
+}
+
+fn opened(
+    buffers: &Buffers,
+    identity: &Identity,
+    stored: &[u8],
+    sizes: &Sizes,
+    keys: Option<&Keys>,
+) -> Result<Vec<u8>, ChunkError> {
     prove_stored(identity, stored, sizes)?;
     let raw = open(buffers, &identity.name(), stored, sizes.raw_bytes, keys)?;
-    let why = if raw.len() as u64 != sizes.raw_bytes {
-        format!("{} bytes instead of {}", raw.len(), sizes.raw_bytes)
-    } else if sha256(&raw) != sizes.raw_sha256 {
-        "its SHA-256 is not the manifest's".to_owned()
-    } else {
+    if raw.len() as u64 == sizes.raw_bytes {
         return Ok(raw);
-    };
+    }
+    let why = format!("{} bytes instead of {}", raw.len(), sizes.raw_bytes);
     let name = identity.name();
     Err(ChunkError::Unpacked { name, why })
 }

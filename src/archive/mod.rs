@@ -30,7 +30,7 @@ mod testing;
 mod tests;
 
 pub use buffers::Buffers;
-pub use chunk::{ChunkError, MOST_RAW};
+pub use chunk::{ChunkError, MOST_RAW, Proof};
 pub use copy::Copied;
 pub use crypto::{Cost, CryptoError, Protection};
 pub use envelope::ManifestError;

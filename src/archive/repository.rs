@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::task::spawn_blocking;
 
 use super::buffers::Buffers;
-use super::chunk::{self, ChunkError};
+use super::chunk::{self, ChunkError, Proof};
 use super::config::{self, Config};
 use super::crypto::{self, Cost, CryptoError, DataKey, Keys, Protection};
 use super::envelope;
@@ -292,11 +292,22 @@ impl Repository {
 
     /// One object, proven and unpacked.
     pub async fn read(&self, identity: &Identity, chunk: &Chunk) -> Result<Bytes, ArchiveError> {
+        self.read_by(identity, chunk, Proof::StoredAndRaw).await
+    }
+
+    /// The same, proven so far.
+    pub async fn read_by(
+        &self,
+        identity: &Identity,
+        chunk: &Chunk,
+        proof: Proof,
+    ) -> Result<Bytes, ArchiveError> {
         let stored = self.fetch(identity, chunk.stored_bytes).await?;
         let (identity, sizes, keys) = (identity.clone(), chunk.sizes(), self.keys_for_objects());
         let buffers = self.buffers.clone();
         let raw = blocking(move || {
-            chunk::unpack_within(&buffers, &identity, &stored, &sizes, keys.as_deref())
+            let keys = keys.as_deref();
+            chunk::unpack_within(&buffers, &identity, &stored, &sizes, keys, proof)
         });
         Ok(raw.await?)
     }

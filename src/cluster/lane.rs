@@ -10,24 +10,23 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncWriteExt, WriteHalf, split};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::access::Access;
-use super::error::{NodeError, printable};
+use super::answers::Reading;
+use super::error::NodeError;
 use super::replica::Link;
 use super::stream::{Bytes, from_io};
 use crate::model::NodeAddr;
 
 /// Batches under way at the most.
 const UNDER_WAY: usize = 16;
-/// How much is read at once.
-const PIECE: usize = 16 * 1024;
-/// The longest line of an answer.
-const LONGEST_LINE: usize = 64 * 1024;
+/// With so many batches waiting behind the one whose answers come, the server has enough to do meanwhile:
+/// then answers are left to gather for a moment. It sends them a few dozen at a time, and each look at them
+/// takes a core away from it.
+const BUSY: usize = 4;
 
 /// Commands in a row, as they are on the wire.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -72,6 +71,11 @@ impl Batch {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// How many bytes it may hold without growing.
+    pub fn room(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Takes everything out; the room stays.
@@ -123,6 +127,22 @@ impl Batch {
         self.number(b'$', bytes);
     }
 
+    /// A word of so many bytes that is written in its place.
+    pub fn word_by(&mut self, bytes: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        self.begin_word(bytes);
+        write(&mut self.bytes);
+        self.end_word();
+    }
+
+    /// A number as a word.
+    pub fn decimal(&mut self, number: u64) {
+        let mut digits = [0; DIGITS];
+        let digits = decimal(number, &mut digits);
+        self.number(b'$', digits.len());
+        self.bytes.extend_from_slice(digits);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
     /// The next bytes of that word.
     pub fn more(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -150,21 +170,29 @@ impl Batch {
     }
 
     fn number(&mut self, sign: u8, number: usize) {
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        let mut left = number;
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (left % 10) as u8;
-            left /= 10;
-            if left == 0 {
-                break;
-            }
-        }
+        let mut digits = [0; DIGITS];
         self.bytes.push(sign);
-        self.bytes.extend_from_slice(&digits[at..]);
+        self.bytes
+            .extend_from_slice(decimal(number as u64, &mut digits));
         self.bytes.extend_from_slice(b"\r\n");
     }
+}
+
+/// As many digits as a number may have.
+const DIGITS: usize = 20;
+
+fn decimal(number: u64, digits: &mut [u8; DIGITS]) -> &[u8] {
+    let mut at = digits.len();
+    let mut left = number;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    &digits[at..]
 }
 
 impl Lane {
@@ -186,6 +214,7 @@ impl Lane {
             stream: reading,
             came: link.came,
             patience,
+            is_in_no_hurry: false,
         };
         let moving = tokio::spawn(moved(taken, writing, reader, told));
         Ok(Lane {
@@ -269,6 +298,7 @@ async fn moved(
     };
     let reader = async {
         while let Some(batch) = due.recv().await {
+            reading.is_in_no_hurry = due.len() >= BUSY;
             let refused = reading.answers(batch.len()).await?;
             if told.send(Ok(Answered { batch, refused })).await.is_err() {
                 break;
@@ -283,137 +313,6 @@ async fn moved(
     if let Err(error) = ended {
         // Nobody listens when the lane was dropped.
         let _ = told.send(Err(error)).await;
-    }
-}
-
-/// The side on which answers come.
-pub(super) struct Reading {
-    pub(super) addr: NodeAddr,
-    pub(super) stream: ReadHalf<Box<dyn Bytes>>,
-    pub(super) came: BytesMut,
-    pub(super) patience: Duration,
-}
-
-impl Reading {
-    /// Reads so many answers, and gives those that are refusals: which, and the server's words.
-    pub(super) async fn answers(
-        &mut self,
-        count: usize,
-    ) -> Result<Vec<(usize, String)>, NodeError> {
-        let mut refused = Vec::new();
-        let mut answer = Skipped::default();
-        let mut n = 0;
-        while n < count {
-            let out_of_form = |saw: &[u8]| NodeError::NotRedis {
-                addr: self.addr.clone(),
-                saw: printable(&String::from_utf8_lossy(&saw[..saw.len().min(64)])),
-            };
-            if !answer
-                .take(&mut self.came)
-                .map_err(|saw| out_of_form(&saw))?
-            {
-                self.more().await?;
-                continue;
-            }
-            if let Some(words) = std::mem::take(&mut answer).refusal {
-                refused.push((n, words));
-            }
-            n += 1;
-        }
-        Ok(refused)
-    }
-
-    async fn more(&mut self) -> Result<(), NodeError> {
-        self.came.reserve(PIECE);
-        let read = timeout(self.patience, self.stream.read_buf(&mut self.came)).await;
-        let count = read
-            .map_err(|_| NodeError::Timeout {
-                addr: self.addr.clone(),
-                after: self.patience,
-            })?
-            .map_err(|error| from_io(&self.addr, &error))?;
-        match count {
-            0 => Err(NodeError::Closed {
-                addr: self.addr.clone(),
-                why: "with commands under way".to_owned(),
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// An answer that is passed over as it comes.
-#[derive(Debug)]
-struct Skipped {
-    /// Values that are still to come.
-    values: u64,
-    /// Bytes of the value under way that are still to come.
-    bytes: usize,
-    refusal: Option<String>,
-}
-
-impl Default for Skipped {
-    fn default() -> Skipped {
-        Skipped {
-            values: 1,
-            bytes: 0,
-            refusal: None,
-        }
-    }
-}
-
-impl Skipped {
-    /// Takes what has come of it; whether it is over. An error gives what is no answer.
-    fn take(&mut self, came: &mut BytesMut) -> Result<bool, Vec<u8>> {
-        loop {
-            let skipped = self.bytes.min(came.len());
-            came.advance(skipped);
-            self.bytes -= skipped;
-            if self.bytes > 0 {
-                return Ok(false);
-            }
-            if self.values == 0 {
-                return Ok(true);
-            }
-            let Some(end) = came.iter().position(|&byte| byte == b'\n') else {
-                return match came.len() > LONGEST_LINE {
-                    true => Err(came.to_vec()),
-                    false => Ok(false),
-                };
-            };
-            let line = came.split_to(end + 1);
-            self.line(&line).ok_or_else(|| line.to_vec())?;
-        }
-    }
-
-    fn line(&mut self, line: &[u8]) -> Option<()> {
-        let (sign, rest) = line.split_first()?;
-        let rest = rest.strip_suffix(b"\r\n")?;
-        let number = || -> Option<i64> { std::str::from_utf8(rest).ok()?.parse().ok() };
-        self.values -= 1;
-        match sign {
-            b'+' | b':' | b'_' | b'#' | b',' | b'(' => {}
-            b'-' => {
-                let words = printable(&String::from_utf8_lossy(rest));
-                self.refusal.get_or_insert(words);
-            }
-            b'$' | b'=' | b'!' => {
-                if let Ok(bytes) = usize::try_from(number()?) {
-                    self.bytes = bytes.checked_add(2)?;
-                }
-            }
-            b'*' | b'~' | b'>' => self.add(number()?)?,
-            b'%' => self.add(number()?.checked_mul(2)?)?,
-            _ => return None,
-        }
-        Some(())
-    }
-
-    /// Fewer than none stands for nothing at all.
-    fn add(&mut self, values: i64) -> Option<()> {
-        let values = u64::try_from(values).unwrap_or(0);
-        self.values = self.values.checked_add(values)?;
-        Some(())
     }
 }
 
@@ -435,42 +334,15 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_passed_over_wherever_the_pieces_end() {
-        let answers: [(&[u8], Option<&str>); 7] = [
-            (b"+OK\r\n", None),
-            (b"-BUSYKEY it is there\r\n", Some("BUSYKEY it is there")),
-            (b"$5\r\nab\r\nc\r\n", None),
-            (b"$-1\r\n", None),
-            (b"*2\r\n*1\r\n:1\r\n$3\r\nabc\r\n", None),
-            (b"*2\r\n+OK\r\n-ERR inside\r\n", Some("ERR inside")),
-            (b"*-1\r\n", None),
-        ];
-        let all: Vec<u8> = answers
-            .iter()
-            .flat_map(|(bytes, _)| bytes.to_vec())
-            .collect();
-        for size in 1..all.len() {
-            let (mut came, mut seen, mut answer) =
-                (BytesMut::new(), Vec::new(), Skipped::default());
-            for piece in all.chunks(size) {
-                came.extend_from_slice(piece);
-                while answer.take(&mut came).unwrap() {
-                    seen.push(std::mem::take(&mut answer).refusal);
-                }
-            }
-            let told: Vec<Option<&str>> = seen.iter().map(Option::as_deref).collect();
-            let expected: Vec<Option<&str>> = answers.iter().map(|(_, words)| *words).collect();
-            assert_eq!(told, expected, "{size}");
+    fn a_word_is_the_same_however_it_is_written() {
+        let (mut one, mut other) = (Batch::default(), Batch::default());
+        for number in [0, 7, 1_795_538_274_123, u64::MAX] {
+            one.push(&[b"GET", number.to_string().as_bytes()]);
+            other.begin(2);
+            other.word_by(3, |out| out.extend_from_slice(b"GET"));
+            other.decimal(number);
+            other.end();
         }
-    }
-
-    #[test]
-    fn what_is_no_answer_is_an_error() {
-        for bad in [&b"hello\r\n"[..], b"$x\r\n", b"*1x\r\n", b"+OK\n"] {
-            let mut came = BytesMut::from(bad);
-            assert!(Skipped::default().take(&mut came).is_err(), "{bad:?}");
-        }
-        let mut endless = BytesMut::from(&[b'+'; LONGEST_LINE + 1][..]);
-        assert!(Skipped::default().take(&mut endless).is_err());
+        assert_eq!(one, other);
     }
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod allocator;
+mod answers;
 mod aside;
 mod barrier;
 mod calm;

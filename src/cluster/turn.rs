@@ -14,9 +14,10 @@ use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::access::Access;
+use super::answers::Reading;
 use super::aside::{Aside, finished};
 use super::error::NodeError;
-use super::lane::{Batch, Reading};
+use super::lane::Batch;
 use super::replica::Link;
 use super::stream::Bytes;
 use crate::model::NodeAddr;
@@ -122,6 +123,7 @@ impl Line {
             stream: reading,
             came: link.came,
             patience,
+            is_in_no_hurry: false,
         };
         Ok(Line {
             reading,

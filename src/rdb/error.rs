@@ -91,11 +91,6 @@ impl Fault {
 }
 
 impl RdbError {
-    /// Whether only the checksum at the end of the stream is another, as when its beginning was left out.
-    pub fn is_checksum(&self) -> bool {
-        matches!(self.fault, Fault::Checksum { .. })
-    }
-
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self.fault {

@@ -39,7 +39,10 @@ pub use error::{Fault, RdbError};
 pub use item::{Entry, Item, Part, Place, SlotInfo};
 pub use kind::{Family, family};
 pub use log::{Changes, LogCommand, LogReader};
-pub use payload::{Footer, Payload, append_payload, function_payload, payload_version};
+pub use payload::{
+    Footer, Payload, append_payload, append_stamped, function_payload, payload_bytes,
+    payload_version,
+};
 pub use reader::{LONG, Reader, Step};
 pub use value::value_length;
 pub use writer::{Writer, preamble};

@@ -36,14 +36,23 @@ pub fn payload_version(entry: &Entry<'_>) -> Result<u16, RdbError> {
 /// # Errors
 /// When its type is not known.
 pub fn append_payload(entry: &Entry<'_>, out: &mut Vec<u8>) -> Result<(), RdbError> {
-    let version = payload_version(entry)?;
+    append_stamped(entry, payload_version(entry)?, out);
+    Ok(())
+}
+
+/// The same with the version that [`payload_version`] gave.
+pub fn append_stamped(entry: &Entry<'_>, version: u16, out: &mut Vec<u8>) {
     let from = out.len();
-    out.reserve(entry.meta.len() + 1 + entry.value.len() + FOOTER_BYTES);
+    out.reserve(payload_bytes(entry));
     out.extend_from_slice(entry.meta);
     out.push(entry.kind);
     out.extend_from_slice(entry.value);
     seal(version, from, out);
-    Ok(())
+}
+
+/// How many bytes [`append_payload`] appends.
+pub fn payload_bytes(entry: &Entry<'_>) -> usize {
+    entry.meta.len() + 1 + entry.value.len() + FOOTER_BYTES
 }
 
 /// A payload that is put together piece by piece: what was given away is not held.

@@ -1,10 +1,12 @@
 //! The bases of a snapshot, walked over entry by entry; long values come in parts.
 
-use futures_util::{TryStreamExt, pin_mut};
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 
+use super::jobs::Job;
 use super::trouble::Trouble;
-use crate::archive::{Manifest, Repository, Stretch};
-use crate::rdb::{Entry, Item, LONG, Place, RdbError, Reader, Step};
+use crate::archive::{ArchiveError, Identity, Kind, Manifest, Proof, Repository};
+use crate::rdb::{Entry, Item, LONG, Place, RdbError, Reader, Step, preamble};
 
 /// Pieces read ahead.
 const AHEAD: usize = 2;
@@ -23,24 +25,66 @@ impl Bases<'_> {
     pub(super) async fn walk(
         &self,
         shard: usize,
+        take: impl FnMut(&Entry<'_>, Option<Place>) -> Result<(), RdbError>,
+    ) -> Result<(), Trouble> {
+        let base = self.manifest.shards.get(shard).map(|shard| &shard.base);
+        let pieces = 0..base.map_or(0, Vec::len);
+        self.walk_job(&Job { shard, pieces }, take).await
+    }
+
+    /// The same of a run of pieces.
+    pub(super) async fn walk_job(
+        &self,
+        job: &Job,
         mut take: impl FnMut(&Entry<'_>, Option<Place>) -> Result<(), RdbError>,
     ) -> Result<(), Trouble> {
         let unreadable = |error| Trouble::Unreadable {
-            shard: shard + 1,
+            shard: job.shard + 1,
             error,
         };
-        let (repository, manifest) = (self.repository, self.manifest);
-        let pieces = repository.pieces(manifest, shard, Stretch::Base, None, AHEAD);
+        let pieces = stream::iter(job.pieces.clone())
+            .map(|piece| self.read(job.shard, piece))
+            .buffered(AHEAD);
         pin_mut!(pieces);
-        let mut reader = Reader::in_parts(LONG);
-        while let Some(piece) = pieces.try_next().await? {
-            for bytes in piece.raw.chunks(STRIDE) {
+        // Each piece was proven by its own sum.
+        let mut reader = Reader::in_parts(LONG).unsummed();
+        reader.push(&self.before(job));
+        while let Some(raw) = pieces.try_next().await? {
+            for bytes in raw.chunks(STRIDE) {
                 reader.push(bytes);
                 each(&mut reader, &mut take).map_err(unreadable)?;
                 tokio::task::yield_now().await;
             }
         }
         Ok(())
+    }
+
+    /// What stands before a run of pieces, so that it can be read: nothing before the first.
+    pub(super) fn before(&self, job: &Job) -> Vec<u8> {
+        match self.manifest.shards.get(job.shard) {
+            Some(shard) if job.pieces.start > 0 => {
+                let db = shard
+                    .base
+                    .get(job.pieces.start)
+                    .map_or(0, |chunk| chunk.db());
+                preamble(&shard.rdb, db)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A piece, proven and unpacked.
+    pub(super) async fn read(&self, shard: usize, piece: usize) -> Result<Bytes, ArchiveError> {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let identity = Identity {
+            snapshot: self.manifest.id.clone(),
+            shard: Some(number(shard)),
+            kind: Kind::base(),
+            seq: number(piece),
+        };
+        let chunk = &self.manifest.shards[shard].base[piece];
+        let read = self.repository.read_by(&identity, chunk, Proof::Stored);
+        read.await
     }
 }
 

@@ -17,17 +17,21 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::feeding::feed;
 use super::ousted::{SILENCE, Watch, is_ousted};
+use super::packer::BATCH;
 use super::parcel::{NAMED, Parcel, Tally};
 use super::refusal::{Refusal, Refused};
 use super::routes::Table;
 use super::stray::{Stray, recover};
 use super::trouble::Trouble;
 use crate::cluster::Access;
+use crate::cluster::lane::Batch;
 use crate::model::words::counted;
 use crate::model::{Events, NodeAddr};
 
 /// Parcels that one master has on their way or waiting.
-const ROOM: usize = 24;
+const ROOM: usize = 16;
+/// Empty batches that wait to be filled again.
+const SPARE: usize = 64;
 /// How long a master may take for one answer: the largest value that it accepts takes seconds.
 pub(super) const ANSWER: Duration = Duration::from_secs(60);
 /// How long the target may be without an owner for a slot: an election, or somebody who comes to help.
@@ -53,6 +57,8 @@ pub(super) struct Inner {
     pub doubt: tokio::sync::Notify,
     failed: watch::Sender<Option<Arc<Trouble>>>,
     pub window: Arc<AtomicUsize>,
+    /// Batches that were answered. Were they freed, each new one would be taken from the system page by page.
+    spare: Mutex<Vec<Batch>>,
 }
 
 /// The way to one master.
@@ -84,6 +90,7 @@ impl Feeds {
             doubt: tokio::sync::Notify::new(),
             failed: watch::Sender::new(None),
             window,
+            spare: Mutex::default(),
         });
         Feeds {
             inner,
@@ -105,6 +112,18 @@ impl Feeds {
 
     pub(super) fn tally(&self) -> &Arc<Tally> {
         &self.inner.tally
+    }
+
+    /// An empty batch with that room, as a rule.
+    pub(super) fn batch(&self, room: usize) -> Batch {
+        let spare = || {
+            self.inner
+                .spare
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let found = spare().pop();
+        found.unwrap_or_else(|| Batch::with_capacity(room))
     }
 
     /// Sends a parcel to that master, as soon as there is room.
@@ -229,6 +248,18 @@ impl Inner {
         });
     }
 
+    /// Keeps a batch that nobody holds any more, unless it is a large one.
+    fn keep(&self, batch: Arc<Batch>) {
+        let Ok(mut batch) = Arc::try_unwrap(batch) else {
+            return;
+        };
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < SPARE && (BATCH..2 * BATCH).contains(&batch.room()) {
+            batch.clear();
+            spare.push(batch);
+        }
+    }
+
     fn done(&self) {
         if self.out.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.idle.notify_waiters();
@@ -285,7 +316,7 @@ impl Inner {
         }
         match elsewhere.len() {
             0 => {
-                parcel.finish();
+                self.keep(parcel.finish());
                 self.done();
             }
             1 => {

@@ -128,8 +128,11 @@ impl Feeding<'_> {
     fn take(&mut self, answered: Answered) {
         match self.under_way.pop_front().flatten() {
             Some(parcel) => {
-                self.bytes -= answered.batch.size().min(self.bytes);
-                self.inner.answered(self.addr, parcel, answered.refused);
+                let Answered { batch, refused } = answered;
+                self.bytes -= batch.size().min(self.bytes);
+                // So that it is held by its parcel alone, and can be filled again.
+                drop(batch);
+                self.inner.answered(self.addr, parcel, refused);
             }
             None => {
                 if let Some((_, said)) = answered.refused.into_iter().next() {

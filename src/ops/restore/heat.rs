@@ -5,13 +5,19 @@
 //! to grow by one (`lfu-log-factor` 10, the default), so that a key at 5 + n was used some n (5 n - 4)
 //! times, and one that is where it began not at all. An idle time of s seconds stands for one use in that
 //! time. Both are estimates, of which only the order and the rough shares are used.
+//!
+//! Every wave walks over all that the snapshot holds, so there are as few as can be: one of the keys that
+//! make most of the heat, and one of the rest. Where the first begins a sample tells, and what it came to
+//! is counted on its way; where the sample was no good, another one makes up for it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::rdb::Entry;
 
-/// Shares of the heat after which a line is said.
-const SHARES: [u8; 3] = [50, 90, 99];
+/// What share of the heat is wanted before the rest goes.
+pub(super) const WANTED: f64 = 0.9;
+/// What is asked of a sample, which may be a little off.
+const SAMPLED: f64 = 0.92;
 /// Where a new key's LFU counter begins.
 const FIRST: u64 = 5;
 
@@ -23,20 +29,18 @@ pub(super) struct Heats {
 }
 
 /// The keys of some degrees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Wave {
     /// From this degree on.
     pub from: u8,
     /// Up to before this one; `None` for no end.
     pub below: Option<u8>,
-    /// What share of the heat is back when it is done; `None` for the last.
-    pub share: Option<u8>,
 }
 
 /// When so much of the heat was back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Warmth {
-    /// Percent of the recorded heat.
+    /// Percent of the recorded heat, by count and not by guess.
     pub percent: u8,
     /// After how long, ms.
     pub after_ms: u64,
@@ -79,37 +83,45 @@ impl Heats {
         degree.1 += heat(entry);
     }
 
-    /// The waves; one of all keys when nothing was recorded.
-    pub(super) fn waves(&self) -> Vec<Wave> {
-        let all: f64 = self.degrees.iter().map(|(_, heat)| heat).sum();
-        let mut waves = Vec::new();
-        let (mut below, mut sum) = (None, 0.0);
-        let mut due = SHARES.iter().peekable();
-        if all > 0.0 {
-            for degree in (1..=255_u8).rev() {
-                let (keys, heat) = self.degrees[usize::from(degree)];
-                sum += heat;
-                let mut reached = None;
-                while let Some(share) = due.next_if(|share| sum >= all * f64::from(**share) / 100.0)
-                {
-                    reached = Some(*share);
-                }
-                if let Some(share) = reached.filter(|_| keys > 0) {
-                    waves.push(Wave {
-                        from: degree,
-                        below,
-                        share: Some(share),
-                    });
-                    below = Some(degree);
-                }
-            }
+    pub(super) fn merge(&mut self, other: &Heats) {
+        for (mine, theirs) in self.degrees.iter_mut().zip(&other.degrees) {
+            mine.0 += theirs.0;
+            mine.1 += theirs.1;
         }
-        waves.push(Wave {
-            from: 0,
-            below,
-            share: None,
-        });
-        waves
+    }
+
+    /// What share of the heat the keys from that degree on have; `None` when nothing was recorded.
+    pub(super) fn share(&self, from: u8) -> Option<f64> {
+        let sum = |degrees: &[(u64, f64)]| degrees.iter().map(|(_, heat)| heat).sum::<f64>();
+        let all = sum(&self.degrees);
+        (all > 0.0).then(|| sum(&self.degrees[usize::from(from)..]) / all)
+    }
+
+    /// The first wave, when these are a sample; all keys when nothing was recorded.
+    pub(super) fn first(&self) -> Wave {
+        Wave {
+            from: self.threshold(SAMPLED),
+            below: None,
+        }
+    }
+
+    /// The wave after that one, when these are all; `None` when nothing is left.
+    pub(super) fn after(&self, wave: Wave) -> Option<Wave> {
+        let left = &self.degrees[..usize::from(wave.from)];
+        left.iter().any(|(keys, _)| *keys > 0).then(|| Wave {
+            from: match self.threshold(WANTED) {
+                from if from < wave.from => from,
+                _ => 0,
+            },
+            below: Some(wave.from),
+        })
+    }
+
+    /// The highest degree from which on keys have such a share of the heat.
+    fn threshold(&self, share: f64) -> u8 {
+        let mut degrees = (1..=255_u8).rev();
+        let is_enough = |from: &u8| self.share(*from).is_some_and(|has| has >= share);
+        degrees.find(is_enough).unwrap_or(0)
     }
 }
 
@@ -118,8 +130,20 @@ impl Wave {
     pub(super) const ALL: Wave = Wave {
         from: 0,
         below: None,
-        share: None,
     };
+
+    /// Whether it is the last.
+    pub(super) fn is_last(self) -> bool {
+        self.from == 0
+    }
+
+    /// All that are colder.
+    pub(super) fn rest(self) -> Wave {
+        Wave {
+            from: 0,
+            below: Some(self.from),
+        }
+    }
 
     pub(super) fn takes(self, entry: &Entry<'_>) -> bool {
         if self == Wave::ALL {
@@ -150,25 +174,59 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_most_used_keys_make_the_first_waves() {
+    fn heats() -> Heats {
         let mut heats = Heats::default();
         (0..10).for_each(|_| heats.add(&entry(Some(200), None)));
         (0..100).for_each(|_| heats.add(&entry(Some(50), None)));
         (0..1000).for_each(|_| heats.add(&entry(Some(5), None)));
-        let waves = heats.waves();
-        let shares: Vec<Option<u8>> = waves.iter().map(|wave| wave.share).collect();
-        assert_eq!(shares, [Some(50), Some(99), None], "{waves:?}");
-        assert_eq!((waves[0].from, waves[0].below), (200, None));
-        assert_eq!((waves[1].from, waves[1].below), (50, Some(200)));
+        heats
+    }
+
+    #[test]
+    fn the_most_used_keys_make_the_first_wave_and_all_others_the_rest() {
+        let heats = heats();
+        let first = heats.first();
+        assert_eq!((first.from, first.below), (50, None));
+        let rest = heats.after(first).unwrap();
+        assert_eq!(rest, first.rest());
+        assert_eq!(heats.after(rest), None);
         for freq in 0..=255 {
             let entry = entry(Some(freq), None);
-            assert_eq!(
-                waves.iter().filter(|wave| wave.takes(&entry)).count(),
-                1,
-                "{freq}"
-            );
+            let takes = [first, rest]
+                .iter()
+                .filter(|wave| wave.takes(&entry))
+                .count();
+            assert_eq!(takes, 1, "{freq}");
         }
+    }
+
+    #[test]
+    fn what_a_sample_missed_is_made_up_for() {
+        let first = Wave {
+            from: 200,
+            below: None,
+        };
+        let heats = heats();
+        assert!(heats.share(200).unwrap() < WANTED);
+        let second = heats.after(first).unwrap();
+        assert_eq!((second.from, second.below), (50, Some(200)));
+        assert!(heats.share(50).unwrap() >= WANTED);
+        assert_eq!(heats.after(second), Some(second.rest()));
+    }
+
+    #[test]
+    fn nothing_is_left_where_all_keys_are_as_warm() {
+        let mut heats = Heats::default();
+        (0..10).for_each(|_| heats.add(&entry(Some(9), None)));
+        assert_eq!(heats.after(heats.first()), None);
+    }
+
+    #[test]
+    fn sums_of_parts_are_those_of_the_whole() {
+        let mut twice = heats();
+        twice.merge(&heats());
+        assert_eq!(twice.share(50), heats().share(50));
+        assert_eq!(twice.degrees[5].0, 2000);
     }
 
     #[test]
@@ -176,19 +234,17 @@ mod tests {
         let mut heats = Heats::default();
         heats.add(&entry(None, Some(0)));
         heats.add(&entry(None, Some(100_000)));
-        let waves = heats.waves();
-        assert!(waves[0].takes(&entry(None, Some(0))));
-        assert!(!waves[0].takes(&entry(None, Some(100_000))));
+        let first = heats.first();
+        let waves = [first, first.rest()];
+        assert!(first.takes(&entry(None, Some(0))));
+        assert!(!first.takes(&entry(None, Some(100_000))));
         let mut none = Heats::default();
         none.add(&entry(None, None));
-        assert_eq!(none.waves(), [Wave::ALL]);
+        assert_eq!((none.first(), none.share(0)), (Wave::ALL, None));
         for idle in [0, 1, 10, 100_000, u64::MAX] {
             let entry = entry(None, Some(idle));
-            assert_eq!(
-                waves.iter().filter(|wave| wave.takes(&entry)).count(),
-                1,
-                "{idle}"
-            );
+            let takes = waves.iter().filter(|wave| wave.takes(&entry)).count();
+            assert_eq!(takes, 1, "{idle}");
         }
     }
 }

@@ -10,6 +10,10 @@ use std::collections::{BTreeMap, VecDeque};
 use super::routes::Table;
 use crate::archive::{Manifest, Shard};
 
+/// What a sample has at the least: so many bytes, and one in so many of all.
+const SAMPLE: u64 = 32 << 20;
+const SAMPLED: u64 = 32;
+
 /// A run of pieces of one shard's base.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Job {
@@ -40,6 +44,21 @@ pub(super) fn jobs(manifest: &Manifest, table: &Table) -> VecDeque<Job> {
         });
     }
     dealt
+}
+
+/// A few of those jobs from everywhere, by which all are judged; all of them where there are few.
+pub(super) fn sample(jobs: &[Job], manifest: &Manifest) -> Vec<Job> {
+    let bytes = |job: &Job| -> u64 {
+        let chunks = &manifest.shards[job.shard].base[job.pieces.clone()];
+        chunks.iter().map(|chunk| chunk.raw_bytes).sum()
+    };
+    let all: u64 = jobs.iter().map(bytes).sum();
+    let wanted = SAMPLE.max(all / SAMPLED);
+    // As many of them as the share of bytes that is wanted, rounded up.
+    let every = (all / wanted.max(1)).max(1);
+    let every = usize::try_from(every).unwrap_or(usize::MAX);
+    let chosen = jobs.iter().skip(every / 2).step_by(every);
+    chosen.cloned().collect()
 }
 
 /// A piece that ends in the middle of a value belongs to every slot, as far as its writer knew.

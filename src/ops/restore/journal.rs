@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::heat::Wave;
 use super::order::Options;
 use super::trouble::Trouble;
 use crate::archive::Moment;
@@ -49,7 +50,7 @@ pub struct Noted {
     pub spared: Vec<String>,
     /// Which wave of keys is under way, where the most used come first.
     #[serde(default)]
-    pub wave: usize,
+    pub(super) warm: Option<Wave>,
     /// The pieces that are in, of each shard; of that wave.
     pub done: BTreeMap<usize, Ranges>,
 }
@@ -116,7 +117,7 @@ impl Journal {
                 is_loaded: false,
                 is_playing: false,
                 spared: Vec::new(),
-                wave: 0,
+                warm: None,
                 done: BTreeMap::new(),
             }),
         }

@@ -2,8 +2,8 @@
 //! snapshot, by whoever sends them, and again where a try failed. So a value of any size takes no more than a
 //! piece of the snapshot, or two, in memory.
 
+use super::bases::Bases;
 use super::trouble::Trouble;
-use crate::archive::{Identity, Kind, Manifest, Repository};
 use crate::rdb::{Dialect, Entry, Item, Reader, Step, preamble};
 
 /// How much is given at once.
@@ -36,8 +36,7 @@ pub(super) enum Source<'a> {
 /// A place in a base.
 #[derive(Clone, Copy)]
 pub(super) struct Stored<'a> {
-    pub repository: &'a Repository,
-    pub manifest: &'a Manifest,
+    pub bases: Bases<'a>,
     pub shard: usize,
     /// The piece in which the entry begins, and how many bytes of it come before.
     pub piece: usize,
@@ -99,12 +98,12 @@ impl Stored<'_> {
             shard: self.shard + 1,
             error,
         };
-        let shard = &self.manifest.shards[self.shard];
-        let mut reader = Reader::in_parts(1);
+        let shard = &self.bases.manifest.shards[self.shard];
+        let mut reader = Reader::in_parts(1).unsummed();
         reader.push(&preamble(&shard.rdb, db));
         let mut before = self.offset;
         for piece in self.piece..shard.base.len() {
-            let raw = self.read(piece).await?;
+            let raw = self.bases.read(self.shard, piece).await?;
             let raw = raw.get(std::mem::take(&mut before)..).unwrap_or_default();
             for bytes in raw.chunks(STRIDE) {
                 reader.push(bytes);
@@ -126,17 +125,5 @@ impl Stored<'_> {
         }
         // It was read to its end before, so it cannot end too early.
         reader.finish().map_err(unreadable)
-    }
-
-    async fn read(&self, piece: usize) -> Result<bytes::Bytes, Trouble> {
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let identity = Identity {
-            snapshot: self.manifest.id.clone(),
-            shard: Some(number(self.shard)),
-            kind: Kind::base(),
-            seq: number(piece),
-        };
-        let chunk = &self.manifest.shards[self.shard].base[piece];
-        Ok(self.repository.read(&identity, chunk).await?)
     }
 }

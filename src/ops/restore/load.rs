@@ -5,25 +5,26 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::bases::Bases;
 use super::big::{Big, LONGEST, Sent};
 use super::brake::Brake;
 use super::feed::Feeds;
+use super::heat::Heats;
 use super::jobs::Job;
 use super::large::Large;
 use super::pack::{Packed, Packing};
 use super::packer::{Failed, Packer};
 use super::refusal::{Refused, shown};
 use super::routes::Routes;
+use super::sums::Sums;
 use super::trouble::Trouble;
-use crate::archive::{ArchiveError, Identity, Kind, Manifest, Repository};
 use crate::model::Events;
-use crate::rdb::{Entry, RdbError, Reader, Reason, preamble};
+use crate::rdb::{Entry, RdbError, Reader, Reason};
 
 /// Pieces that are read ahead by each reader.
 const AHEAD: usize = 2;
@@ -84,8 +85,7 @@ const NAMED: usize = 100;
 
 /// A load under way.
 pub(super) struct Loading<'a> {
-    pub repository: &'a Repository,
-    pub manifest: &'a Manifest,
+    pub bases: Bases<'a>,
     pub packing: Packing,
     pub routes: &'a Arc<Routes>,
     pub feeds: &'a Feeds,
@@ -93,6 +93,10 @@ pub(super) struct Loading<'a> {
     pub brake: &'a Brake,
     pub counts: &'a Counts,
     pub events: &'a Events,
+    /// How warm the keys are that go in this wave or in another, where somebody asks.
+    pub heats: Option<&'a Mutex<Heats>>,
+    /// The snapshot's own sums, where they are to be compared.
+    pub sums: Option<&'a Sums>,
     /// Where it is told which pieces are done.
     pub done: mpsc::UnboundedSender<(usize, usize)>,
     /// How many pieces there are in all.
@@ -166,22 +170,17 @@ impl Loading<'_> {
     }
 
     async fn job(&self, job: &Job) -> Result<(), Trouble> {
-        let Some(shard) = self.manifest.shards.get(job.shard) else {
-            return Ok(());
-        };
         let unreadable = |error: RdbError| Trouble::Unreadable {
             shard: job.shard + 1,
             error,
         };
-        let mut reader = Reader::in_parts(LONGEST);
-        let mut pushed = 0;
-        if job.pieces.start > 0 {
-            let before = preamble(&shard.rdb, shard.base[job.pieces.start].db());
-            reader.push(&before);
-            pushed += before.len() as u64;
-        }
+        // Each piece was proven by its own sum.
+        let mut reader = Reader::in_parts(LONGEST).unsummed();
+        let before = self.bases.before(job);
+        reader.push(&before);
+        let mut pushed = before.len() as u64;
         let pieces = stream::iter(job.pieces.clone())
-            .map(|piece| self.read(job.shard, piece))
+            .map(|piece| self.bases.read(job.shard, piece))
             .buffered(AHEAD);
         pin_mut!(pieces);
         let mut at = job.pieces.start;
@@ -189,16 +188,12 @@ impl Loading<'_> {
         while let Some(raw) = pieces.try_next().await? {
             packer.begin(at, pushed);
             pushed += raw.len() as u64;
-            let is_last = at + 1 == shard.base.len();
             for bytes in raw.chunks(STRIDE) {
                 reader.push(bytes);
-                packer
-                    .walk(&mut reader, is_last)
-                    .await
-                    .map_err(|why| match why {
-                        Failed::Rdb(error) => unreadable(error),
-                        Failed::Trouble(trouble) => trouble,
-                    })?;
+                packer.walk(&mut reader).await.map_err(|why| match why {
+                    Failed::Rdb(error) => unreadable(error),
+                    Failed::Trouble(trouble) => trouble,
+                })?;
             }
             // A value that goes on in the next piece is done with that one.
             if reader.is_between() || at + 1 == job.pieces.end {
@@ -210,19 +205,6 @@ impl Loading<'_> {
             at += 1;
         }
         packer.end().await
-    }
-
-    async fn read(&self, shard: usize, piece: usize) -> Result<Bytes, ArchiveError> {
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let identity = Identity {
-            snapshot: self.manifest.id.clone(),
-            shard: Some(number(shard)),
-            kind: Kind::base(),
-            seq: number(piece),
-        };
-        self.repository
-            .read(&identity, &self.manifest.shards[shard].base[piece])
-            .await
     }
 }
 
@@ -246,7 +228,7 @@ impl Loading<'_> {
                 let bytes = entry.range.end.saturating_sub(entry.range.start);
                 counts.bytes.fetch_add(bytes, Ordering::Relaxed);
             }
-            Packed::NotMeant => {}
+            Packed::NotMeant | Packed::OtherWave => {}
             Packed::Expired => drop(counts.expired.fetch_add(1, Ordering::Relaxed)),
             Packed::NoSuchDb => {
                 let mut list = counts

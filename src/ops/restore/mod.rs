@@ -1,7 +1,7 @@
 //! Restoring a snapshot into a cluster of any shape, or a server on its own.
 //!
 //! `run` is the story: look and plan, send what no log changes (`waves`: `load`, over `feed`), play the
-//! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`). What is decided is pure: `plan`, `jobs`,
+//! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`, `sums`). What is decided is pure: `plan`, `jobs`,
 //! `select`, `pack`, `touched`, `absolute`, `refusal`.
 
 mod absolute;
@@ -37,6 +37,7 @@ mod routes;
 mod run;
 mod select;
 mod stray;
+mod sums;
 mod target;
 mod touched;
 mod trouble;

@@ -14,8 +14,8 @@ use super::touched::{SHIFT_MS, Touched};
 use super::trouble::Trouble;
 use crate::cluster::lane::Batch;
 use crate::rdb::{
-    Accepts, Bridged, Entry, Fault, Footer, RdbError, Reason, Way, bridge, bridge_later, can_go,
-    fields_may_expire,
+    Accepts, Bridged, Entry, Fault, Footer, RdbError, Reason, Way, append_stamped, bridge,
+    bridge_later, can_go, fields_may_expire, payload_bytes, payload_version,
 };
 
 /// What a command takes beside its key and its value.
@@ -60,6 +60,8 @@ pub(super) enum Packed {
     Whole,
     /// It is not meant, or not now.
     NotMeant,
+    /// It goes in another wave.
+    OtherWave,
     /// Its time is over.
     Expired,
     /// It cannot go.
@@ -125,11 +127,18 @@ impl Packing {
         }
     }
 
-    /// Whether that entry is sent at all, and if not why.
+    /// Whether that entry is sent at all, and if not why; said once, in the wave that it belongs to.
     pub(super) fn judge(&self, entry: &Entry<'_>, now_ms: u64) -> Packed {
+        match (self.judge_in_any(entry, now_ms), self.wave.takes(entry)) {
+            (judged, true) => judged,
+            (Packed::Whole, false) => Packed::OtherWave,
+            (_, false) => Packed::NotMeant,
+        }
+    }
+
+    fn judge_in_any(&self, entry: &Entry<'_>, now_ms: u64) -> Packed {
         let is_touched = self.touched.has(entry.db, entry.key);
         if is_touched != (self.part == Part::Touched)
-            || !self.wave.takes(entry)
             || !self.select.takes(entry, now_ms)
             || self.touched.is_flushed(entry.db, entry.slot())
             || (is_touched && self.touched.is_spared(entry.db, entry.key))
@@ -204,7 +213,8 @@ impl Packing {
         }
     }
 
-    /// Appends its command, when it goes at all.
+    /// Appends its command, when it goes at all. What goes as it is, as nearly all does, is written where it
+    /// stays; `payload` is for the others.
     ///
     /// # Errors
     /// When its value is damaged.
@@ -214,14 +224,24 @@ impl Packing {
         payload: &mut Vec<u8>,
         batch: &mut Batch,
     ) -> Result<Packed, RdbError> {
-        payload.clear();
         let later_ms = self.later_ms(entry);
-        let bridged = bridge_later(entry, self.accepts, later_ms, payload)?;
-        if let Bridged::Impossible(reason) = bridged {
-            return Ok(Packed::Impossible(reason));
+        let goes_as_it_is = later_ms == 0
+            && self.way(entry)? == Way::Stamped
+            && entry.meta.len() == self.accepts.metadata_of(entry).len();
+        if goes_as_it_is {
+            let version = payload_version(entry)?;
+            self.begin(entry, batch);
+            let bytes = payload_bytes(entry);
+            batch.word_by(bytes, |out| append_stamped(entry, version, out));
+        } else {
+            payload.clear();
+            let bridged = bridge_later(entry, self.accepts, later_ms, payload)?;
+            if let Bridged::Impossible(reason) = bridged {
+                return Ok(Packed::Impossible(reason));
+            }
+            self.begin(entry, batch);
+            batch.word(payload);
         }
-        self.begin(entry, batch);
-        batch.word(payload);
         self.end(entry, batch);
         Ok(Packed::Whole)
     }
@@ -276,7 +296,7 @@ impl Packing {
         batch.word(b"RESTORE");
         batch.word(entry.key);
         match expires {
-            Some(ms) => batch.word(ms.max(1).to_string().as_bytes()),
+            Some(ms) => batch.decimal(ms.max(1).unsigned_abs()),
             None => batch.word(b"0"),
         }
     }
@@ -291,7 +311,7 @@ impl Packing {
         }
         if let Some((word, value)) = self.used(entry) {
             batch.word(word);
-            batch.word(value.to_string().as_bytes());
+            batch.decimal(value);
         }
         batch.end();
     }
@@ -312,9 +332,8 @@ mod tests {
     use crate::ops::restore::large::Source;
     use crate::rdb::{Dialect, Vendor};
 
-    #[tokio::test]
-    async fn a_large_value_has_the_command_of_any_other() {
-        let packing = Packing {
+    fn packing() -> Packing {
+        Packing {
             select: Select::default(),
             existing: Existing::Replace,
             accepts: Accepts::of_server(Vendor::Redis, "8.2.0"),
@@ -324,20 +343,52 @@ mod tests {
             wave: Wave::ALL,
             has_databases: true,
             now_ms: || 0,
-        };
-        let value = [&[0x81][..], &[1; 8], &[5, 2, b'a', b'b', 0]].concat();
-        let entry = Entry {
+        }
+    }
+
+    fn entry(kind: u8, value: &[u8]) -> Entry<'_> {
+        Entry {
             dialect: Dialect::redis(12),
             db: 0,
             key: b"module",
-            kind: 7,
-            value: &value,
+            kind,
+            value,
             meta: &[],
             expires_ms: Some(1234),
             freq: None,
             idle_s: Some(9),
             range: 0..0,
-        };
+        }
+    }
+
+    #[test]
+    fn what_goes_as_it_is_has_the_payload_of_any_other() {
+        let packing = packing();
+        let entry = entry(0, b"\x05hello");
+        let (mut payload, mut batch) = (Vec::new(), Batch::default());
+        let packed = packing.pack(&entry, &mut payload, &mut batch).unwrap();
+        assert_eq!((packed, payload.len()), (Packed::Whole, 0));
+        bridge(&entry, packing.accepts, &mut payload).unwrap();
+        let mut expected = Batch::default();
+        let words: [&[u8]; 8] = [
+            b"RESTORE",
+            b"module",
+            b"1234",
+            &payload,
+            b"REPLACE",
+            b"ABSTTL",
+            b"IDLETIME",
+            b"9",
+        ];
+        expected.push(&words);
+        assert_eq!(batch, expected);
+    }
+
+    #[tokio::test]
+    async fn a_large_value_has_the_command_of_any_other() {
+        let packing = packing();
+        let value = [&[0x81][..], &[1; 8], &[5, 2, b'a', b'b', 0]].concat();
+        let entry = entry(7, &value);
         let (mut payload, mut expected) = (Vec::new(), Batch::default());
         let packed = packing.pack(&entry, &mut payload, &mut expected).unwrap();
         assert_eq!(packed, Packed::Whole);

@@ -2,20 +2,22 @@
 //! ones each on their own.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use super::heat::Heats;
 use super::large::{Large, Source, Stored};
 use super::load::Loading;
 use super::pack::Packed;
 use super::parcel::{Parcel, Ticket};
 use super::routes::Table;
+use super::sums::Ending;
 use super::trouble::Trouble;
 use crate::cluster::lane::Batch;
-use crate::rdb::{Entry, Family, Item, Part, Place, RdbError, Reader, Step, Way, family};
+use crate::rdb::{Digester, Entry, Family, Item, Part, Place, RdbError, Reader, Step, Way, family};
 
 /// How large a batch becomes, and how many commands it has, at the most.
-const BATCH: usize = 64 << 10;
-const COMMANDS: usize = 512;
+pub(super) const BATCH: usize = 128 << 10;
+const COMMANDS: usize = 1024;
 /// How far the last command of a batch goes beyond that as a rule.
 const ROOM: usize = 4 << 10;
 
@@ -39,6 +41,11 @@ pub(super) struct Packer<'a> {
     begins: Vec<(usize, u64)>,
     /// Bytes of the long value under way.
     long: u64,
+    /// How warm the keys are, where somebody asks.
+    heats: Option<Heats>,
+    /// Keys that the proof leaves out.
+    ending: Vec<Ending>,
+    digester: Digester,
 }
 
 /// What is to be done with an entry outside the walk, which borrows it.
@@ -60,7 +67,29 @@ impl<'a> Packer<'a> {
             now_ms: (loading.packing.now_ms)(),
             begins: Vec::new(),
             long: 0,
+            heats: loading.heats.map(|_| Heats::default()),
+            ending: Vec::new(),
+            digester: Digester::new(),
         }
+    }
+
+    /// Whether it goes now; what does not is counted.
+    fn goes(&mut self, entry: &Entry<'_>, is_whole: bool) -> Result<bool, RdbError> {
+        let judged = self.loading.packing.judge(entry, self.now_ms);
+        if let (Some(sums), Packed::Whole | Packed::Expired) = (self.loading.sums, judged) {
+            match is_whole {
+                true => self.ending.extend(sums.ending(entry, &mut self.digester)?),
+                false if sums.ends(entry) => sums.void(),
+                false => {}
+            }
+        }
+        if let (Some(heats), Packed::Whole | Packed::OtherWave) = (&mut self.heats, judged) {
+            heats.add(entry);
+        }
+        if judged != Packed::Whole {
+            self.loading.count(judged, entry);
+        }
+        Ok(judged == Packed::Whole)
     }
 
     /// Begins a piece, in front of which so many bytes were read.
@@ -73,15 +102,13 @@ impl<'a> Packer<'a> {
     }
 
     /// Takes every entry that has come.
-    pub(super) async fn walk(&mut self, reader: &mut Reader, is_last: bool) -> Result<(), Failed> {
+    pub(super) async fn walk(&mut self, reader: &mut Reader) -> Result<(), Failed> {
         loop {
             let due = match reader.step() {
                 Ok(Step::Item(Item::Entry(entry))) => self.take(&entry).map_err(Failed::Rdb)?,
-                Ok(Step::Item(Item::Part(part))) => self.part(&part),
+                Ok(Step::Item(Item::Part(part))) => self.part(&part).map_err(Failed::Rdb)?,
                 Ok(Step::Item(_)) => Due::Nothing,
                 Ok(Step::NeedMore | Step::Done) => return Ok(()),
-                // The checksum is that of the whole stream; each piece was proven by its own.
-                Err(error) if is_last && error.is_checksum() => return Ok(()),
                 Err(error) => return Err(Failed::Rdb(error)),
             };
             match due {
@@ -94,12 +121,8 @@ impl<'a> Packer<'a> {
 
     fn take(&mut self, entry: &Entry<'_>) -> Result<Due<'a>, RdbError> {
         let (loading, packing) = (self.loading, &self.loading.packing);
-        match packing.judge(entry, self.now_ms) {
-            Packed::Whole => {}
-            other => {
-                loading.count(other, entry);
-                return Ok(Due::Nothing);
-            }
+        if !self.goes(entry, true)? {
+            return Ok(Due::Nothing);
         }
         let slot = entry.slot();
         if loading.big.is_meant(entry) {
@@ -111,7 +134,7 @@ impl<'a> Packer<'a> {
         let way = (self.table.owner(slot).unwrap_or(0), entry.db);
         let begun = || {
             (
-                Batch::with_capacity(BATCH + ROOM),
+                loading.feeds.batch(BATCH + ROOM),
                 Vec::with_capacity(COMMANDS),
             )
         };
@@ -129,33 +152,29 @@ impl<'a> Packer<'a> {
     }
 
     /// A part of a long value: with the last it is known how long it is, and it is sent.
-    fn part(&mut self, part: &Part<'_>) -> Due<'a> {
+    fn part(&mut self, part: &Part<'_>) -> Result<Due<'a>, RdbError> {
         if part.place == Place::First {
             self.long = 0;
         }
         self.long += part.entry.value.len() as u64;
         if part.place != Place::Last {
-            return Due::Nothing;
+            return Ok(Due::Nothing);
         }
         let (loading, entry) = (self.loading, &part.entry);
-        match loading.packing.judge(entry, self.now_ms) {
-            Packed::Whole => {}
-            other => {
-                loading.count(other, entry);
-                return Due::Nothing;
-            }
+        if !self.goes(entry, false)? {
+            return Ok(Due::Nothing);
         }
         let begins = entry.range.start;
         let within = self.begins.iter().rev().find(|(_, at)| *at <= begins);
         let (piece, at) = within.copied().unwrap_or_default();
         let stored = Stored {
-            repository: loading.repository,
-            manifest: loading.manifest,
+            bases: loading.bases,
             shard: self.shard,
             piece,
             offset: usize::try_from(begins - at).unwrap_or(usize::MAX),
         };
-        Due::Large(Large::new(entry, self.long, Source::Stored(stored)))
+        let source = Source::Stored(stored);
+        Ok(Due::Large(Large::new(entry, self.long, source)))
     }
 
     async fn large(&mut self, large: &Large<'_>) -> Result<(), Failed> {
@@ -216,6 +235,15 @@ impl<'a> Packer<'a> {
             self.send(way).await?;
         }
         self.tickets.clear();
+        if let (Some(own), Some(all)) = (&mut self.heats, self.loading.heats) {
+            let own = std::mem::take(own);
+            all.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .merge(&own);
+        }
+        if let Some(sums) = self.loading.sums {
+            sums.keep(&mut self.ending);
+        }
         self.table = self.loading.routes.now();
         Ok(())
     }

@@ -101,9 +101,10 @@ impl Parcel {
         }
     }
 
-    /// All of it is answered for good.
-    pub(super) fn finish(mut self) {
+    /// All of it is answered for good; gives its batch back.
+    pub(super) fn finish(mut self) -> Arc<Batch> {
         self.tickets.clear();
+        std::mem::take(&mut self.batch)
     }
 
     /// The same again, of which a part goes another way; its pieces are done with the last.

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::bases::{Bases, each};
 use super::pack::{Packed, Packing};
 use super::refusal::shown;
+use super::sums::Sums;
 use super::trouble::Trouble;
 use crate::archive::{Manifest, Repository};
 use crate::model::{Events, Slot, SlotSet};
@@ -74,6 +75,8 @@ pub(super) struct Proving<'a> {
     pub manifest: &'a Manifest,
     pub packing: Packing,
     pub live: &'a Live,
+    /// The snapshot's own sums, where all of it was sent.
+    pub sums: Option<&'a Sums>,
     pub events: &'a Events,
     /// Whether the target had keys of its own that may be there too.
     pub has_others: bool,
@@ -133,19 +136,13 @@ impl Proving<'_> {
             packing: self.packing.clone(),
             horizon_ms: i64::try_from(horizon).unwrap_or(i64::MAX),
         };
-        let (expected, found) = tokio::try_join!(self.expected(&counted), self.found(&counted))?;
-        let (expected, ending) = expected;
+        let ((expected, ending), found) = self.both(&counted).await?;
         let mut proof = Proof {
             ending,
             played: self.packing.touched.len() as u64,
             ..Proof::default()
         };
-        let differing: SlotSet = expected
-            .differing(&found)
-            .into_iter()
-            .filter_map(Slot::new)
-            .filter(|slot| !self.has_others || expected.slot(slot.number()).keys > 0)
-            .collect();
+        let differing = self.differing(&expected, &found);
         for (slot, digest) in expected.iter() {
             if Slot::new(slot).is_some_and(|slot| !differing.contains(slot)) {
                 proof.slots_equal += 1;
@@ -161,6 +158,29 @@ impl Proving<'_> {
         };
         self.events.done(told);
         Ok(proof)
+    }
+
+    /// What must be there, with the number of keys that end within moments, and what is.
+    async fn both(&self, counted: &Counted) -> Result<((SlotDigests, u64), SlotDigests), Trouble> {
+        let sums = self.sums;
+        let Some(own) = sums.and_then(|sums| sums.expected(self.now_ms, counted.horizon_ms)) else {
+            return tokio::try_join!(self.expected(counted), self.found(counted));
+        };
+        let found = self.found(counted).await?;
+        if self.differing(&own.digests, &found).is_empty() {
+            return Ok(((own.digests, own.ending), found));
+        }
+        // What cannot go, or not as it was, has its place in the snapshot's own sums.
+        Ok((self.expected(counted).await?, found))
+    }
+
+    /// The slots that do not hold what they must.
+    fn differing(&self, expected: &SlotDigests, found: &SlotDigests) -> SlotSet {
+        let differing = expected.differing(found).into_iter();
+        differing
+            .filter_map(Slot::new)
+            .filter(|slot| !self.has_others || expected.slot(slot.number()).keys > 0)
+            .collect()
     }
 
     async fn expected(&self, counted: &Counted) -> Result<(SlotDigests, u64), Trouble> {

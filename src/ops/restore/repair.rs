@@ -67,6 +67,7 @@ impl Running {
             manifest: &self.place.manifest,
             packing: self.packing(),
             live: &live,
+            sums: self.sums.as_ref(),
             events: &self.place.events,
             has_others: self.journal.noted.had_keys,
             keeps_others: self.journal.noted.had_keys && self.options.existing == Existing::Skip,
@@ -97,8 +98,7 @@ impl Running {
                 .any(|chunk| chunk.touches(slots))
         };
         let loading = Loading {
-            repository: &self.place.repository,
-            manifest: &self.place.manifest,
+            bases: self.bases(),
             packing: packing.adding(),
             routes: &self.routes,
             feeds: &feeds,
@@ -106,6 +106,8 @@ impl Running {
             brake,
             counts: &Counts::default(),
             events: &crate::model::Events::ignored(),
+            heats: None,
+            sums: None,
             done,
             pieces: 0,
         };

@@ -113,8 +113,7 @@ impl Running {
         let big = self.big();
         let (done, _ignored) = mpsc::unbounded_channel();
         let loading = Loading {
-            repository: &self.place.repository,
-            manifest: &self.place.manifest,
+            bases: self.bases(),
             packing: self.packing().of_part(Part::Touched),
             routes: &self.routes,
             feeds,
@@ -122,6 +121,8 @@ impl Running {
             brake,
             counts: &self.counts,
             events: &crate::model::Events::ignored(),
+            heats: None,
+            sums: None,
             done,
             pieces: 0,
         };

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 
+use super::bases::Bases;
 use super::big::Big;
 use super::brake::{Brake, HeldBack};
 use super::feed::Feeds;
@@ -25,6 +26,7 @@ use super::prove::Proof;
 use super::replicas::replicated;
 use super::report::Restored;
 use super::routes::{Routes, Table};
+use super::sums::Sums;
 use super::target::Target;
 use super::touched::Touched;
 use super::trouble::Trouble;
@@ -45,6 +47,7 @@ pub struct Prepared {
     target: Target,
     touched: Touched,
     journal: Journal,
+    sums: Option<Sums>,
     /// What it would do.
     pub plan: Plan,
 }
@@ -80,8 +83,15 @@ pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Tro
         is_resumed: journal.is_resumed,
     };
     let plan = plan(&known, &target, &options);
+    // The sums are those of all keys as the bases have them, all of which this run sends.
+    let is_all = options.select.is_all() && touched.is_empty() && !journal.is_resumed;
+    let sums = match is_all && options.is_proven {
+        true => Sums::of(&tables, (options.now_ms)()),
+        false => None,
+    };
     Ok(Prepared {
         plan,
+        sums,
         place,
         options,
         target,
@@ -148,6 +158,7 @@ pub(super) struct Running {
     pub(super) target: Target,
     pub(super) touched: Arc<Touched>,
     pub(super) journal: Journal,
+    pub(super) sums: Option<Sums>,
     pub(super) plan: Plan,
     pub(super) routes: Arc<Routes>,
     pub(super) counts: Counts,
@@ -164,6 +175,7 @@ impl Running {
             target,
             mut touched,
             journal,
+            sums,
             plan,
         } = prepared;
         touched.spare_all(&journal.noted.spared);
@@ -174,6 +186,7 @@ impl Running {
             target,
             touched: Arc::new(touched),
             journal,
+            sums,
             plan,
             routes,
             counts: Counts::default(),
@@ -306,6 +319,13 @@ impl Running {
             routes: self.routes.clone(),
         };
         Feeds::new(watch, &self.place.events, is_strict, brake.window.clone())
+    }
+
+    pub(super) fn bases(&self) -> Bases<'_> {
+        Bases {
+            repository: &self.place.repository,
+            manifest: &self.place.manifest,
+        }
     }
 
     pub(super) fn big(&self) -> Big {

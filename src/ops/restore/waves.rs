@@ -2,15 +2,17 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::bases::Bases;
 use super::brake::Brake;
 use super::feed::Feeds;
 use super::heat::{Heats, Warmth, Wave};
-use super::jobs::{Job, jobs};
+use super::jobs::{Job, jobs, sample};
 use super::load::Loading;
 use super::order::Order;
 use super::run::{READERS, Running, elapsed};
@@ -27,34 +29,21 @@ impl Running {
         if self.journal.noted.is_loaded {
             return Ok(());
         }
-        let waves = match self.options.order {
-            Order::Slots => vec![Wave::ALL],
-            Order::Hottest => self.waves().await?,
-        };
+        let mut next = Some(self.first_wave().await?);
         self.place.events.begin("restoring keys");
-        for (number, wave) in waves.iter().enumerate() {
-            if number < self.journal.noted.wave {
-                continue;
-            }
-            self.wave(*wave, feeds, brake).await?;
-            self.journal.noted.wave = number + 1;
+        while let Some(wave) = next {
+            let heats = self.wave(wave, feeds, brake).await?;
+            next = match &heats {
+                _ if wave.is_last() => None,
+                Some(heats) => heats.after(wave),
+                None => Some(wave.rest()),
+            };
+            self.warm_to(wave, heats.as_ref());
+            self.journal.noted.warm = next.filter(|_| self.options.order == Order::Hottest);
             self.journal.noted.done.clear();
+            self.journal.noted.is_loaded = next.is_none();
             self.journal.write()?;
-            if let Some(percent) = wave.share {
-                let warmth = Warmth {
-                    percent,
-                    after_ms: elapsed(self.began),
-                    keys: self.counts.entries.load(Ordering::Relaxed),
-                };
-                self.place.events.note(format!(
-                    "{percent} % of the recorded heat is back after {:.1} s: {} keys",
-                    warmth.after_ms as f64 / 1000.0,
-                    count(warmth.keys)
-                ));
-                self.warmth.push(warmth);
-            }
         }
-        self.journal.noted.is_loaded = true;
         let entries = self.counts.entries.load(Ordering::Relaxed);
         self.place
             .events
@@ -62,50 +51,107 @@ impl Running {
         Ok(())
     }
 
-    /// Walks over all keys once to see how much each is used.
-    async fn waves(&self) -> Result<Vec<Wave>, Trouble> {
+    /// The wave that comes first, or that an earlier run came to.
+    async fn first_wave(&mut self) -> Result<Wave, Trouble> {
+        if self.options.order == Order::Slots {
+            return Ok(Wave::ALL);
+        }
+        if let Some(wave) = self.journal.noted.warm {
+            return Ok(wave);
+        }
+        // Whatever is noted as done was so in no wave that is known.
+        self.journal.noted.done.clear();
         self.place.events.begin("looking which keys are used most");
-        let mut heats = Heats::default();
-        let bases = Bases {
-            repository: &self.place.repository,
-            manifest: &self.place.manifest,
-        };
-        for shard in 0..self.place.manifest.shards.len() {
+        let wave = self.sampled().await?.first();
+        self.journal.noted.warm = Some(wave);
+        self.place.events.done(match wave.is_last() {
+            true => {
+                "the snapshot does not say how much keys are used (LFU or LRU policies record it)"
+            }
+            false => "the most used keys come first",
+        });
+        Ok(wave)
+    }
+
+    /// How warm the keys of a sample are.
+    async fn sampled(&self) -> Result<Heats, Trouble> {
+        let bases = self.bases();
+        let chosen = sample(&self.wanted(), &self.place.manifest);
+        let looks = stream::iter(&chosen).map(|job| async move {
+            let mut heats = Heats::default();
             let note = |entry: &Entry<'_>, place: Option<Place>| {
                 if matches!(place, None | Some(Place::Last)) {
                     heats.add(entry);
                 }
                 Ok(())
             };
-            bases.walk(shard, note).await?;
-        }
-        let waves = heats.waves();
-        self.place.events.done(match waves.len() {
-            1 => "the snapshot does not say how much keys are used (LFU or LRU policies record it)",
-            _ => "the most used keys come first",
+            bases.walk_job(job, note).await?;
+            Ok::<_, Trouble>(heats)
         });
-        Ok(waves)
+        let merge = async |mut all: Heats, heats: Heats| {
+            all.merge(&heats);
+            Ok(all)
+        };
+        let looks = looks.buffer_unordered(READERS);
+        looks.try_fold(Heats::default(), merge).await
     }
 
-    /// Sends the keys of one wave. Pieces that are in are noted as they are answered.
-    async fn wave(&mut self, wave: Wave, feeds: &Feeds, brake: &Brake) -> Result<(), Trouble> {
+    /// Says how much of the heat is back after a wave that is not the last.
+    fn warm_to(&mut self, wave: Wave, heats: Option<&Heats>) {
+        let share = heats.and_then(|heats| heats.share(wave.from));
+        let Some(share) = share.filter(|_| !wave.is_last()) else {
+            return;
+        };
+        let warmth = Warmth {
+            percent: (share * 100.0).floor() as u8,
+            after_ms: elapsed(self.began),
+            keys: self.counts.entries.load(Ordering::Relaxed),
+        };
+        self.place.events.note(format!(
+            "{} % of the recorded heat is back after {:.1} s: {} keys",
+            warmth.percent,
+            warmth.after_ms as f64 / 1000.0,
+            count(warmth.keys)
+        ));
+        self.warmth.push(warmth);
+    }
+
+    /// All jobs that may hold anything that is meant.
+    fn wanted(&self) -> Vec<Job> {
         let all = jobs(&self.place.manifest, &self.routes.now());
+        all.into_iter().filter(|job| self.is_wanted(job)).collect()
+    }
+
+    /// Sends the keys of one wave. Pieces that are in are noted as they are answered. Gives how warm all
+    /// keys are, unless some were passed over or nobody asks.
+    async fn wave(
+        &mut self,
+        wave: Wave,
+        feeds: &Feeds,
+        brake: &Brake,
+    ) -> Result<Option<Heats>, Trouble> {
+        let all = self.wanted();
+        let whole = all.len();
         let left: VecDeque<Job> = all
             .into_iter()
-            .filter(|job| self.is_wanted(job))
             .filter(|job| {
                 let mut pieces = job.pieces.clone();
                 !pieces.all(|piece| self.journal.is_done(job.shard, piece))
             })
             .collect();
+        let is_asked = !wave.is_last() && left.len() == whole;
+        let heats = is_asked.then(|| Mutex::new(Heats::default()));
+        self.counts.pieces.store(0, Ordering::Relaxed);
         let (done, mut noting) = mpsc::unbounded_channel();
         let big = self.big();
         let packing = self.packing().of_wave(wave);
         let (place, routes, counts) = (self.place.clone(), self.routes.clone(), &self.counts);
         let sending = async {
             let loading = Loading {
-                repository: &place.repository,
-                manifest: &place.manifest,
+                bases: Bases {
+                    repository: &place.repository,
+                    manifest: &place.manifest,
+                },
                 packing,
                 routes: &routes,
                 feeds,
@@ -113,6 +159,8 @@ impl Running {
                 brake,
                 counts,
                 events: &place.events,
+                heats: heats.as_ref(),
+                sums: self.sums.as_ref(),
                 done,
                 pieces: left.iter().map(|job| job.pieces.len() as u64).sum(),
             };
@@ -137,6 +185,6 @@ impl Running {
             Ok(())
         };
         tokio::try_join!(sending, noted)?;
-        Ok(())
+        Ok(heats.map(|heats| heats.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
 }

@@ -179,17 +179,16 @@ fn the_most_used_keys_come_first_and_all_come_in_the_end() {
     let outcome = stage
         .restore(&target[0].addr(), &["--order", "hottest"])
         .run();
-    for percent in ["50 %", "90 %", "99 %"] {
-        let line = format!("{percent} of the recorded heat is back");
-        assert!(outcome.stderr.contains(&line), "{}", outcome.stderr);
-    }
+    let said = outcome.stderr.clone();
     let report = proven(outcome);
     let warmth = report["warmth"].as_array().unwrap();
-    let keys_at: Vec<u64> = warmth
-        .iter()
-        .map(|at| at["keys"].as_u64().unwrap())
-        .collect();
-    assert_eq!(keys_at, [30, 100, 150], "{report:#}");
+    // Those of the first two degrees make 95 % of it; fewer would make 60.
+    assert_eq!(warmth.len(), 1, "{report:#}");
+    assert_eq!(warmth[0]["keys"], 100, "{report:#}");
+    let percent = warmth[0]["percent"].as_u64().unwrap();
+    assert!((90..=99).contains(&percent), "{report:#}");
+    let line = format!("{percent} % of the recorded heat is back");
+    assert!(said.contains(&line), "{said}");
     let servers: Vec<&Server> = target.iter().collect();
     assert_eq!(keys(&servers), 2000);
 }
