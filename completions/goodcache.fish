@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_goodcache_global_optspecs
-    string join \n config= v/verbose q/quiet color= cluster= user= password-file= tls cacert= cert= key= sni= insecure node-map= docker-map= deadline= h/help V/version
+    string join \n config= v/verbose q/quiet color= cluster= user= password-file= master-name= sentinel-user= sentinel-password-file= tls cacert= cert= key= sni= insecure node-map= docker-map= deadline= h/help V/version
 end
 
 function __fish_goodcache_needs_command
@@ -31,6 +31,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_needs_command" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_needs_command" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_needs_command" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_needs_command" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_needs_command" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_needs_command" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_needs_command" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -78,6 +81,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -126,6 +132,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -216,6 +225,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -264,6 +276,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -328,6 +343,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -357,6 +375,9 @@ json\t''"
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -379,6 +400,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s h -l hel
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -433,6 +457,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -460,6 +487,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fi
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "import" -d 'Take plain RDB files into the repository'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -486,6 +516,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -514,6 +547,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l until -d 'Only what came then or before [default: now]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -541,6 +577,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l server -d 'With --boot: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -575,6 +614,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l keep-within -d 'Keep all that are not older than this, such as 48h or 30d' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -605,6 +647,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l to-passphrase-file -d 'Read that repository\'s passphrase from the first line of FILE [default: the same passphrase]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -632,6 +677,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -661,6 +709,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l shard -d 'Only this shard, as show numbers them' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -687,6 +738,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l key -d 'The key of that certificate (PEM)' -r -F

@@ -5,6 +5,7 @@
 //! TLS are our own, so that a flood of bytes is cut off and the replication link can use the same.
 
 mod access;
+mod alone;
 mod aside;
 mod barrier;
 mod calm;
@@ -22,14 +23,17 @@ mod node;
 mod probe;
 pub mod replica;
 mod replies;
+mod sentinel;
 mod settle;
 mod stream;
 mod tls;
 pub mod turn;
 mod view;
 pub mod watch;
+mod watched;
 
-pub use access::Access;
+pub use access::{Access, SentinelAccess};
+pub use alone::sentinel_id;
 pub use aside::finished;
 pub use barrier::{Barrier, Cut, Gate, NoBarrier, barrier};
 pub use clients::clients;
@@ -41,6 +45,7 @@ pub use map::NodeMap;
 pub use momentary::{Momentary, Wanted};
 pub use node::{Command, Node, Reply};
 pub use probe::key_in;
+pub use sentinel::fail_over;
 pub use settle::{Settled, Waited, settle};
 pub use stream::dial;
 pub use tls::TlsError;

@@ -27,6 +27,7 @@ pub mod ready;
 mod replication;
 mod resilience;
 mod security;
+mod sentinel;
 mod settings;
 mod slots;
 #[cfg(test)]
@@ -106,6 +107,7 @@ pub const RULES: &[Rule] = &[
     settings::RULE,
     versions::RULE,
     security::RULE,
+    sentinel::RULE,
 ];
 
 /// Asks every rule; the topology is the survey's own.
