@@ -27,3 +27,4 @@ mod settings;
 mod support;
 mod tune;
 mod usage;
+mod watched;
