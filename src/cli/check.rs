@@ -46,7 +46,7 @@ pub async fn run(
         return checking.answer(&survey);
     }
     settings.require_nodes()?;
-    let mut access = reach::access(settings)?;
+    let mut access = reach::access_to_every_form(settings)?;
     match &check.watch {
         Watch::Once => checking.once(&mut access).await,
         Watch::Every(interval) => checking.watch(&mut access, interval.value).await,
@@ -271,7 +271,10 @@ impl Checking<'_> {
     fn is_healthy(&self, report: &Report) -> bool {
         !self.is_bad(report)
             && report.health != Health::Critical
-            && report.cluster.state.as_deref() == Some("ok")
+            && match report.cluster.form.is_cluster() {
+                true => report.cluster.state.as_deref() == Some("ok"),
+                false => report.cluster.slots_served > 0,
+            }
             && report.cluster.nodes_answering == report.cluster.nodes_known
     }
 

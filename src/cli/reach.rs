@@ -13,7 +13,7 @@ use super::screen::Screen;
 use super::settings::Settings;
 use crate::cluster::{Access, Ask, NodeMap, survey};
 use crate::host::docker;
-use crate::model::{Answer, NodeAddr, NodeReport, Silence, Survey};
+use crate::model::{Answer, NodeAddr, NodeReport, SentinelAnswer, Sentinels, Silence, Survey};
 
 /// The access that the settings describe.
 pub fn access(settings: &Settings) -> Result<Access, Failure> {
@@ -21,6 +21,7 @@ pub fn access(settings: &Settings) -> Result<Access, Failure> {
     access.credentials = settings.credentials();
     access.map = NodeMap::new(settings.node_map.value.clone());
     access.deadline = settings.deadline.value;
+    access.sentinel = settings.sentinel();
     match &settings.tls.value {
         None => Ok(access),
         Some(tls) => access.over_tls(tls).map_err(|error| {
@@ -28,6 +29,13 @@ pub fn access(settings: &Settings) -> Result<Access, Failure> {
                 .next("check --cacert, --cert and --key, or the tls section of goodcache.yaml")
         }),
     }
+}
+
+/// The same, for what works without cluster mode as well.
+pub fn access_to_every_form(settings: &Settings) -> Result<Access, Failure> {
+    let mut access = access(settings)?;
+    access.takes_every_form = true;
+    Ok(access)
 }
 
 /// Surveys the cluster. What it took to get there (a typed password, Docker's map) stays in `access`.
@@ -63,6 +71,13 @@ pub async fn look(
 
 /// The failure when not one node answered; `Ok` as soon as one did.
 pub fn require_answer(seen: &Survey) -> Result<(), Failure> {
+    if let Some(sentinels) = &seen.sentinels {
+        // What Sentinels say of servers that are all silent is an answer too.
+        return match sentinels.watching().next() {
+            Some(_) => Ok(()),
+            None => require_master(sentinels, seen),
+        };
+    }
     if !nobody_answers(seen) {
         return Ok(());
     }
@@ -81,6 +96,63 @@ pub fn require_answer(seen: &Survey) -> Result<(), Failure> {
         failure = failure.next(silence.hint());
     }
     Err(failure)
+}
+
+/// The failure of Sentinels that watch no such master, or several of which none was named.
+fn require_master(sentinels: &Sentinels, seen: &Survey) -> Result<(), Failure> {
+    let mut watches: Vec<&str> = sentinels
+        .answered()
+        .flat_map(|(_, facts)| facts.watches.iter().map(String::as_str))
+        .collect();
+    watches.sort_unstable();
+    watches.dedup();
+    let Some((first, _)) = sentinels.answered().next() else {
+        // Not one Sentinel answered; what servers were given beside them counts.
+        if !nobody_answers(seen) {
+            return Ok(());
+        }
+        let details = sentinels
+            .asked
+            .iter()
+            .filter_map(|report| match &report.answer {
+                SentinelAnswer::Silent { detail, .. } => Some(detail.as_str()),
+                SentinelAnswer::Facts(_) => None,
+            });
+        let details: Vec<&str> = details.collect();
+        return Err(Failure::new(
+            Exit::CouldNotLook,
+            anyhow!(details.join("; ")).context("could not ask the Sentinel"),
+        )
+        .next("give its login: --sentinel-user, --sentinel-password-file FILE"));
+    };
+    let (what, step) = match (&sentinels.name, watches.as_slice()) {
+        (_, []) => (
+            format!("the Sentinel {} watches no master", first.addr),
+            "tell it to: SENTINEL MONITOR, or sentinel monitor in its file".to_owned(),
+        ),
+        (Some(name), _) => (
+            format!(
+                "the Sentinel {} watches no master named '{name}'",
+                first.addr
+            ),
+            format!(
+                "name one that it watches: --master-name {}",
+                watches.join(", ")
+            ),
+        ),
+        (None, _) => (
+            format!(
+                "the Sentinel {} watches {} masters",
+                first.addr,
+                watches.len()
+            ),
+            format!(
+                "name the one that is meant: --master-name {}",
+                watches.join(", ")
+            ),
+        ),
+    };
+    Err(Failure::new(Exit::CouldNotLook, anyhow!(what)).next(step))
 }
 
 /// What one node said, and how many others said alike.

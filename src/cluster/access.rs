@@ -19,7 +19,23 @@ pub struct Access {
     pub map: NodeMap,
     /// The bound on every single wait for a node.
     pub deadline: Duration,
+    /// Whether servers without cluster mode are taken as well, and Sentinels followed to what they
+    /// watch. Without it they are silent rows, as befits what only a cluster can do.
+    pub takes_every_form: bool,
+    /// How Sentinels are asked.
+    pub sentinel: SentinelAccess,
     pub(super) tls: Option<Arc<Tls>>,
+}
+
+/// How Sentinels are asked.
+#[derive(Debug, Clone, Default)]
+pub struct SentinelAccess {
+    /// Their own login; without one the servers' is tried, then none.
+    pub credentials: Option<Credentials>,
+    /// Where they are asked, once that is known: for clients of theirs.
+    pub known: Vec<NodeAddr>,
+    /// The name of the master that is meant; the only one needs no name.
+    pub master: Option<String>,
 }
 
 impl Access {
@@ -30,6 +46,8 @@ impl Access {
             credentials: Credentials::default(),
             map: NodeMap::default(),
             deadline: Duration::from_secs(2),
+            takes_every_form: false,
+            sentinel: SentinelAccess::default(),
             tls: None,
         }
     }

@@ -113,6 +113,12 @@ pub enum NodeError {
         /// Who.
         addr: NodeAddr,
     },
+    /// It is a Sentinel.
+    #[error("{addr} is a Sentinel, which holds no data")]
+    Sentinel {
+        /// Who.
+        addr: NodeAddr,
+    },
     /// Any other error reply.
     #[error("{addr} answered: {said}")]
     Server {
@@ -141,6 +147,7 @@ impl NodeError {
             NodeError::Forbidden { .. } => Silence::Forbidden,
             NodeError::Loading { .. } => Silence::Loading,
             NodeError::NotCluster { .. } => Silence::NotCluster,
+            NodeError::Sentinel { .. } => Silence::Sentinel,
             NodeError::Server { .. } => return None,
         })
     }
@@ -181,6 +188,7 @@ impl NodeError {
             }
             NodeError::Loading { .. } => "wait until it has loaded, then try again".into(),
             NodeError::NotCluster { .. } => "start it with cluster-enabled yes".into(),
+            NodeError::Sentinel { .. } => Silence::Sentinel.hint().into(),
             NodeError::Server { .. } => "the server's log may say more".into(),
         }
     }
@@ -195,6 +203,7 @@ impl NodeError {
                 | NodeError::PasswordWrong { .. }
                 | NodeError::Loading { .. }
                 | NodeError::NotCluster { .. }
+                | NodeError::Sentinel { .. }
         )
     }
 

@@ -19,9 +19,10 @@ use super::error::NodeError;
 use super::node::Node;
 use super::probe::{first_look, second_look};
 use super::stream::dial;
+use super::{alone, sentinel, watched};
 use crate::model::{
-    Announced, Answer, Dialled, Facts, NodeAddr, NodeId, NodeReport, Peer, Silence, Site, Survey,
-    View,
+    Announced, Answer, Dialled, Facts, NodeAddr, NodeId, NodeReport, Peer, SentinelReport, Silence,
+    Site, Survey, View,
 };
 
 /// The most nodes that are asked: twice what servers call the upper end. A view may name more,
@@ -75,6 +76,8 @@ enum Step<'a> {
     Seen(NodeAddr, Box<Look<'a>>),
     /// A node is done, one way or the other.
     Finished(NodeAddr, Answer),
+    /// It is a Sentinel.
+    Watching(Box<SentinelReport>),
 }
 
 /// A node that answered the first look. It keeps its place until its connection is closed.
@@ -123,6 +126,22 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
                     None => found.answers.push((addr, answer)),
                 }
             }
+            Step::Watching(report) => {
+                out -= 1;
+                let (servers, sentinels) = found.watched.note(access, *report);
+                for addr in servers {
+                    if found.targets.insert(addr.clone()) {
+                        out += 1;
+                        steps.push(Box::pin(look(&shared, &gate, addr)));
+                    }
+                }
+                for addr in sentinels {
+                    if found.targets.insert(addr.clone()) {
+                        out += 1;
+                        steps.push(Box::pin(look_at_sentinel(access, &gate, addr)));
+                    }
+                }
+            }
             Step::Seen(addr, seen) => {
                 out -= 1;
                 if !found.has_room_for(&seen.facts.view) {
@@ -147,7 +166,9 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
         }
     }
     drop(steps);
-    let nodes = found.rows(ask);
+    let sentinels = std::mem::take(&mut found.watched).told(access);
+    let mut nodes = found.rows(ask);
+    let form = alone::settle(access, &mut nodes, sentinels.as_ref()).await;
     let dialled = if ask.is_dialling {
         dial_announced(access, &nodes).await
     } else {
@@ -157,6 +178,8 @@ pub async fn survey(access: &Access, ask: &Ask) -> Survey {
         taken_at_ms: u64::try_from(taken_at.as_millis()).unwrap_or(0),
         goodcache: env!("CARGO_PKG_VERSION").to_owned(),
         name: None,
+        form,
+        sentinels,
         seeds: access.seeds.clone(),
         deadline_ms: u64::try_from(access.deadline.as_millis()).unwrap_or(u64::MAX),
         nodes,
@@ -172,6 +195,11 @@ pub async fn look_at(access: &Access, addr: &NodeAddr, ask: &Ask) -> Answer {
     match look(&Shared::of(access, ask), &gate, addr.clone()).await {
         Step::Finished(_, answer) => answer,
         Step::Seen(_, look) => finish(access, ask, &gate_of_one, ask.pings, look).await,
+        Step::Watching(report) => row(
+            Silence::Sentinel,
+            format!("{} is a Sentinel, which holds no data", report.addr),
+            Duration::ZERO,
+        ),
         // Only a survey of many waits.
         Step::Waited => not_asked(),
     }
@@ -201,7 +229,7 @@ async fn look<'a>(shared: &Arc<Shared>, gate: &'a Semaphore, addr: NodeAddr) -> 
     let looking = async move {
         let until = tokio::time::Instant::from_std(begun) + task.access.deadline;
         let node = Node::connect_until(&task.access, &to, until).await?;
-        let facts = first_look(&node.before(until), &task.ask).await?;
+        let facts = first_look(&task.access, &node.before(until), &task.ask).await?;
         Ok::<_, NodeError>((node, facts))
     };
     // Dropped with this future, the task ends too.
@@ -222,11 +250,16 @@ async fn look<'a>(shared: &Arc<Shared>, gate: &'a Semaphore, addr: NodeAddr) -> 
             };
             Step::Seen(addr, Box::new(look))
         }
-        Err(error) => {
-            let answer = silent(&error, begun);
-            Step::Finished(addr, answer)
-        }
+        Err(error) => match sentinel::behind(&shared.access, &addr, &error).await {
+            Some(report) => Step::Watching(Box::new(report)),
+            None => Step::Finished(addr, silent(&error, begun)),
+        },
     }
+}
+
+async fn look_at_sentinel<'a>(access: &Access, gate: &'a Semaphore, addr: NodeAddr) -> Step<'a> {
+    let _place = gate.acquire().await.ok();
+    Step::Watching(Box::new(sentinel::look_at(access, &addr).await))
 }
 
 /// How many PINGs each node gets: fewer where many nodes are pinged at once, for then they would
@@ -309,6 +342,8 @@ struct Found {
     /// What the views say of each node's address.
     announced: BTreeMap<NodeId, (Announced, NodeAddr)>,
     answers: Vec<(NodeAddr, Answer)>,
+    /// The Sentinels.
+    watched: watched::Watched,
 }
 
 impl Found {

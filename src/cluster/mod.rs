@@ -6,6 +6,7 @@
 
 mod access;
 mod allocator;
+mod alone;
 mod answers;
 mod aside;
 mod barrier;
@@ -24,15 +25,18 @@ mod node;
 mod probe;
 pub mod replica;
 mod replies;
+mod sentinel;
 mod settle;
 mod stream;
 mod tls;
 pub mod turn;
 mod view;
 pub mod watch;
+mod watched;
 
-pub use access::Access;
+pub use access::{Access, SentinelAccess};
 pub use allocator::quantum;
+pub use alone::sentinel_id;
 pub use aside::finished;
 pub use barrier::{Barrier, Cut, Gate, NoBarrier, barrier};
 pub use clients::clients;
@@ -44,6 +48,7 @@ pub use map::NodeMap;
 pub use momentary::{Momentary, Wanted};
 pub use node::{Command, Node, Reply};
 pub use probe::key_in;
+pub use sentinel::fail_over;
 pub use settle::{Settled, Waited, settle};
 pub use stream::dial;
 pub use tls::TlsError;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 
 use super::access::Access;
+use super::alone;
 use super::error::NodeError;
 use super::explore::Ask;
 use super::node::{Command, Node, Reply};
@@ -42,7 +43,11 @@ const ALL_SECTIONS: &str = "INFO all";
 const ALL_SETTINGS: &str = "CONFIG GET *";
 
 /// The view, the counters and the settings, in one flight.
-pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeError> {
+pub(super) async fn first_look(
+    access: &Access,
+    node: &Node,
+    ask: &Ask,
+) -> Result<Facts, NodeError> {
     let begun = Instant::now();
     let mut replies = node.ask_all(&questions(ask)).await?.into_iter();
     let mut next = || replies.next().unwrap_or(Ok(Reply::Nil));
@@ -51,16 +56,21 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
         info = node.say(ALL_SECTIONS).await;
     }
     let mut facts = Facts {
-        view: read_view(node.addr(), &view?)?,
         certificate_days_left: node.certificate_days_left(),
         ..Facts::default()
     };
-    facts.keep(Probe::ClusterInfo, cluster, |facts, reply| {
-        facts.cluster = read_info(&reply);
-    });
     facts.keep(Probe::Info, info, |facts, reply| {
         facts.info = read_info(&reply);
     });
+    match view {
+        Ok(reply) => {
+            facts.view = read_view(node.addr(), &reply)?;
+            facts.keep(Probe::ClusterInfo, cluster, |facts, reply| {
+                facts.cluster = read_info(&reply);
+            });
+        }
+        Err(error) => stand_alone(access, node, &mut facts, error).await?,
+    }
     if !ask.is_brief {
         let mut settings = next();
         if matches!(&settings, Err(NodeError::Server { said, .. }) if said.contains("arguments")) {
@@ -89,6 +99,9 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
             facts.clock_ahead_ms = ahead(&reply, begun.elapsed() / 2);
         });
     }
+    if facts.stands_alone {
+        facts.view = alone::view_of(access, &facts, node.addr()).await;
+    }
     if facts.info.number("loading") == Some(1) {
         return Err(NodeError::Loading {
             addr: node.addr().clone(),
@@ -96,6 +109,41 @@ pub(super) async fn first_look(node: &Node, ask: &Ask) -> Result<Facts, NodeErro
     }
     facts.took_ms = millis(begun.elapsed());
     Ok(facts)
+}
+
+/// What has no CLUSTER NODES: a server without cluster mode, or a Sentinel. Where only clusters are
+/// wanted the error stands, but for the Sentinel, which is named.
+async fn stand_alone(
+    access: &Access,
+    node: &Node,
+    facts: &mut Facts,
+    error: NodeError,
+) -> Result<(), NodeError> {
+    let may_be = match &error {
+        NodeError::NotCluster { .. } | NodeError::Forbidden { .. } => access.takes_every_form,
+        // A Sentinel, a renamed command, a managed service.
+        NodeError::Server { said, .. } => said.contains("unknown command"),
+        _ => false,
+    };
+    if !may_be {
+        return Err(error);
+    }
+    if facts.info.get("redis_mode").is_none() {
+        let server = node.say("INFO server").await.map_err(|_| error.clone())?;
+        facts.info.take_over(&read_info(&server));
+    }
+    match facts.info.get("redis_mode") {
+        Some("sentinel") => Err(NodeError::Sentinel {
+            addr: node.addr().clone(),
+        }),
+        Some("standalone") if access.takes_every_form && facts.info.get("role").is_some() => {
+            facts.stands_alone = true;
+            let hello = node.say("PUBSUB NUMSUB __sentinel__:hello").await;
+            facts.watchers = hello.ok().and_then(|reply| number(reply.list().get(1)?));
+            Ok(())
+        }
+        _ => Err(error),
+    }
 }
 
 fn questions(ask: &Ask) -> Vec<Command> {
@@ -176,7 +224,10 @@ fn wanted(facts: &Facts, ask: &Ask) -> Vec<Probe> {
         (ask.is_canary && is_master, Probe::Canary),
         (true, Probe::Sample),
         // Last, for hundreds of thousands of replies would spoil every measurement beside them.
-        (ask.is_deep && is_master, Probe::ForeignKeys),
+        (
+            ask.is_deep && is_master && !facts.stands_alone,
+            Probe::ForeignKeys,
+        ),
     ]
     .into_iter()
     .filter_map(|(is_wanted, probe)| is_wanted.then_some(probe))

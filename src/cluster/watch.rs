@@ -15,7 +15,8 @@ use super::access::Access;
 use super::aside::Aside;
 use super::node::{Node, Reply};
 use super::view::read_view;
-use crate::model::{Change, NodeAddr, NodeId, Peer, Sighting};
+use super::{alone, sentinel};
+use crate::model::{Change, NodeAddr, NodeId, Peer, Sighting, form};
 
 /// Which fields of a line are times.
 const TIMES: std::ops::RangeInclusive<usize> = 4..=5;
@@ -28,18 +29,28 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch; times count from `t0`. What each node says first is taken as known.
+    /// Begins to watch; times count from `t0`. What each node says first is taken as known. Where there
+    /// are Sentinels it is they who say what becomes of nodes, and of the servers only whether they
+    /// answer is watched.
     pub fn start(
         access: &Access,
         nodes: &[(NodeId, NodeAddr)],
+        sentinels: &[(NodeId, NodeAddr)],
         t0: Instant,
         every: Duration,
     ) -> Watch {
         let aside = Aside::start("watch");
         let entered = aside.enter();
         let seen = Arc::new(Mutex::default());
-        let watching = nodes.iter().map(|(id, addr)| {
+        let witness = match sentinels.is_empty() {
+            true => Witness::Node,
+            false => Witness::Server,
+        };
+        let servers = nodes.iter().map(|node| (node, witness));
+        let sentinels = sentinels.iter().map(|node| (node, Witness::Sentinel));
+        let watching = servers.chain(sentinels).map(|((id, addr), witness)| {
             let observer = Observer {
+                witness,
                 access: access.clone(),
                 id: id.clone(),
                 addr: addr.clone(),
@@ -77,7 +88,19 @@ impl Watch {
     }
 }
 
+/// What can be learnt from whom is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Witness {
+    /// A cluster's node, which says something of every other.
+    Node,
+    /// A server that others watch.
+    Server,
+    /// A Sentinel.
+    Sentinel,
+}
+
 struct Observer {
+    witness: Witness,
     access: Access,
     id: NodeId,
     addr: NodeAddr,
@@ -171,7 +194,18 @@ impl Observer {
     /// said before.
     async fn look(&self, node: &mut Option<Node>, said: &mut Vec<u8>) -> Option<Option<States>> {
         if node.is_none() {
-            *node = Node::connect(&self.access, &self.addr).await.ok();
+            let connected = match self.witness {
+                Witness::Sentinel => sentinel::connect(&self.access, &self.addr).await,
+                _ => Node::connect(&self.access, &self.addr).await,
+            };
+            *node = connected.ok();
+        }
+        if self.witness != Witness::Node {
+            let looked = self.look_outside(node.as_ref()?, said).await;
+            if looked.is_none() {
+                *node = None;
+            }
+            return looked;
         }
         let reply = node.as_ref()?.say("CLUSTER NODES").await;
         let looked = reply.ok().and_then(|reply| self.read(&reply, said));
@@ -179,6 +213,30 @@ impl Observer {
             *node = None;
         }
         looked
+    }
+
+    /// The same of a server without a view, and of a Sentinel, whose view is of one master.
+    async fn look_outside(&self, node: &Node, said: &mut Vec<u8>) -> Option<Option<States>> {
+        if self.witness == Witness::Server {
+            return node.say("PING").await.is_ok().then_some(None);
+        }
+        let name = self.access.sentinel.master.as_deref()?;
+        let master = sentinel::master(node, name).await?;
+        let at = form::address(&master)?;
+        let config_epoch = master.number("config-epoch").unwrap_or(0);
+        let flags = master.get("flags").unwrap_or_default();
+        let now = format!("{at} {config_epoch} {flags}").into_bytes();
+        if now == *said {
+            return Some(None);
+        }
+        *said = now;
+        let state = State {
+            is_suspected: form::is_flagged(&master, "s_down"),
+            has_failed: form::is_flagged(&master, "o_down"),
+            leads: Some(alone::epoch_of(config_epoch)),
+        };
+        let id = alone::id_of(&self.access, &at).await;
+        Some(Some(States::from([(id, state)])))
     }
 
     fn read(&self, reply: &Reply, said: &mut Vec<u8>) -> Option<Option<States>> {

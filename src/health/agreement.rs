@@ -56,6 +56,12 @@ pub const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case, notes: &mut Notes) {
+    dialled(case, notes);
+    out_of_reach(case, notes);
+    if !case.is_cluster() {
+        // Without a bus each server knows its own master and replicas only.
+        return;
+    }
     // A node that nobody else knows is a finding of its own; its table would only repeat that.
     let viewers: Vec<Asked> = case
         .asked()
@@ -73,8 +79,6 @@ fn judge(case: &Case, notes: &mut Notes) {
     }
     collisions(case, notes);
     links(case, notes);
-    dialled(case, notes);
-    out_of_reach(case, notes);
 }
 
 /// What each viewer says of one node: its line, when it knows the node as a member.
@@ -455,7 +459,8 @@ fn out_of_reach(case: &Case, notes: &mut Notes) {
                 "lives for its peers, but cannot be reached from here at {addr}, so it could not be judged"
             ),
             format!(
-                "{silence} after {after_ms} ms: {detail}; CLUSTER NODES of {}: connected, no ping unanswered, not flagged",
+                "{silence} after {after_ms} ms: {detail}; {} of {}: connected, no ping unanswered, not flagged",
+                if case.is_cluster() { "CLUSTER NODES" } else { "INFO replication" },
                 counted(peers, "other node")
             ),
             format!(

@@ -129,7 +129,7 @@ fn silent(case: &Case, notes: &mut Notes) {
             Silence::Forbidden => &FORBIDDEN,
             Silence::Tls => &TLS,
             Silence::NotRedis => &NOT_REDIS,
-            Silence::NotCluster => &NOT_CLUSTER,
+            Silence::NotCluster | Silence::Sentinel => &NOT_CLUSTER,
             // Told as address.unreachable.
             _ if case.lives_for(node).is_some() => continue,
             Silence::Timeout
@@ -200,6 +200,10 @@ fn told(case: &Case, node: &NodeReport, silence: Silence) -> (String, String) {
         Silence::NotRedis => (
             "is no Redis or Valkey server",
             "check the address and port".to_owned(),
+        ),
+        Silence::Sentinel => (
+            "is a Sentinel, which holds no data",
+            "give the address of a server that holds data".to_owned(),
         ),
         Silence::NotCluster => (
             "runs without cluster mode",

@@ -40,6 +40,11 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether the servers are in cluster mode.
+    pub fn is_cluster(&self) -> bool {
+        self.survey.form.is_cluster()
+    }
+
     /// What the cluster is for.
     pub fn profile(&self) -> Profile {
         self.options.profile

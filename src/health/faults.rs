@@ -1,8 +1,8 @@
 //! For each code a small cluster that deserves it.
 
 use crate::model::{
-    AclUser, Dialled, NodeAddr, OpenSlot, Peer, Reply, Severity, Silence, Slot, SlotSet, SlowEntry,
-    Stall, View,
+    AclUser, Dialled, NodeAddr, OpenSlot, Peer, Reply, SentinelAnswer, Severity, Silence, Slot,
+    SlotSet, SlowEntry, Stall, View,
 };
 
 use super::testing::{Cluster, NOW_MS, id};
@@ -616,6 +616,7 @@ pub fn faults() -> Vec<(&'static str, Severity, Options, Cluster)> {
         durable,
         sound().info(0, "aof_enabled:0").config(0, "save", ""),
     ));
+    all.extend(sentinels());
     all
 }
 
@@ -628,4 +629,121 @@ pub fn user(name: &str, is_nopass: bool) -> AclUser {
         passwords: 1,
         rules: "~* &* +@all".into(),
     }
+}
+
+/// Of a master with replicas and Sentinels.
+fn sentinels() -> Vec<(&'static str, Severity, Options, Cluster)> {
+    use Severity::{Critical, Info, Warning};
+    let watched = Cluster::watched;
+    let silent = |n: usize| {
+        watched().with(move |survey| {
+            survey.sentinels.as_mut().unwrap().asked[n].answer = SentinelAnswer::Silent {
+                silence: Silence::Refused,
+                detail: "as the system said".into(),
+                after_ms: 1,
+            };
+        })
+    };
+    let alone = |watchers: u64| {
+        watched()
+            .with(|survey| survey.sentinels = None)
+            .every(move |facts| facts.watchers = Some(watchers))
+    };
+    let all = |cluster: Cluster, name: &str, value: &str| {
+        (0..3).fold(cluster, |c, n| c.watched_as(n, name, value))
+    };
+    let found = [
+        (
+            "replication.two_masters",
+            Critical,
+            watched().line(2, 2, |me| {
+                me.flags.replica = false;
+                me.flags.master = true;
+                me.master = None;
+                me.slots = SlotSet::full();
+            }),
+        ),
+        (
+            "replication.wrong_master",
+            Warning,
+            watched().line(2, 2, |me| me.master = Some(id(1))),
+        ),
+        ("sentinel.none", Info, alone(0)),
+        ("sentinel.not_asked", Info, alone(3)),
+        ("sentinel.unreachable", Warning, silent(0)),
+        (
+            "sentinel.stranger",
+            Warning,
+            watched().sentinel(0, |facts| facts.master = None),
+        ),
+        (
+            "sentinel.no_quorum",
+            Critical,
+            watched().sentinel(1, |facts| {
+                facts.quorum = "NOQUORUM 1 usable Sentinels".into()
+            }),
+        ),
+        ("sentinel.quorum", Critical, all(watched(), "quorum", "4")),
+        ("sentinel.quorum", Warning, all(watched(), "quorum", "1")),
+        (
+            "sentinel.few",
+            Warning,
+            watched()
+                .with(|survey| survey.sentinels.as_mut().unwrap().asked.truncate(1))
+                .sentinel(0, |facts| facts.others.clear()),
+        ),
+        (
+            "sentinel.one_host",
+            Warning,
+            watched().with(|survey| {
+                for report in &mut survey.sentinels.as_mut().unwrap().asked {
+                    report.addr.host = "10.0.0.9".into();
+                }
+            }),
+        ),
+        (
+            "sentinel.disagree",
+            Warning,
+            watched().sentinel(1, |facts| facts.replicas.truncate(1)),
+        ),
+        (
+            "sentinel.master_disputed",
+            Critical,
+            watched().watched_as(1, "port", "7001"),
+        ),
+        (
+            "sentinel.master_down",
+            Critical,
+            watched().watched_as(1, "flags", "s_down,o_down,master"),
+        ),
+        (
+            "sentinel.replica_down",
+            Warning,
+            watched().sentinel(1, |facts| facts.replicas[0].set("flags", "s_down,slave")),
+        ),
+        (
+            "sentinel.tilt",
+            Critical,
+            watched().sentinel(1, |facts| facts.info.set("sentinel_tilt", "1")),
+        ),
+        (
+            "sentinel.timing",
+            Warning,
+            watched().watched_as(2, "failover-timeout", "3000"),
+        ),
+        (
+            "sentinel.min_replicas",
+            Info,
+            watched().config(0, "min-replicas-to-write", "0"),
+        ),
+        (
+            "sentinel.open",
+            Critical,
+            watched().sentinel(1, |facts| facts.answers_without_password = Some(true)),
+        ),
+    ];
+    found
+        .into_iter()
+        .map(|(code, severity, cluster)| (code, severity, Options::default(), cluster))
+        .collect()
 }

@@ -28,6 +28,7 @@ mod remedies;
 mod replication;
 mod resilience;
 mod security;
+mod sentinel;
 mod settings;
 mod slots;
 #[cfg(test)]
@@ -107,6 +108,7 @@ pub const RULES: &[Rule] = &[
     settings::RULE,
     versions::RULE,
     security::RULE,
+    sentinel::RULE,
 ];
 
 /// Asks every rule; the topology is the survey's own.

@@ -91,6 +91,11 @@ pub const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case, notes: &mut Notes) {
+    if !case.is_cluster() {
+        // Without a bus there is nobody who flags, forgets or introduces.
+        restarts(case, notes);
+        return;
+    }
     flagged(case, notes);
     ghosts(case, notes);
     outsiders(case, notes);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Facts, NodeId, NodeReport, Survey, View};
+use crate::model::{Facts, NodeId, NodeReport, Survey, View, form};
 
 /// What keeps the nodes from knowing each other; empty when every view lists exactly these nodes,
 /// introduced and linked.
@@ -42,6 +42,9 @@ pub fn missing_introductions(survey: &Survey, ids: &BTreeSet<NodeId>) -> Vec<Str
 /// What keeps the cluster from being usable; empty when every node says `cluster_state:ok`, all
 /// views are equal, all slots are owned and every replica is in sync.
 pub fn missing_for_use(survey: &Survey, ids: &BTreeSet<NodeId>) -> Vec<String> {
+    if !survey.form.is_cluster() {
+        return missing_alone(survey, ids);
+    }
     let mut missing = missing_introductions(survey, ids);
     missing.extend(each_answering(survey, ids, |node, facts| {
         let state = facts.cluster.get("cluster_state").unwrap_or("unknown");
@@ -49,6 +52,60 @@ pub fn missing_for_use(survey: &Survey, ids: &BTreeSet<NodeId>) -> Vec<String> {
     }));
     missing.extend(each_answering(survey, ids, unsynced));
     missing.extend(differing_views(survey));
+    missing
+}
+
+/// The same without cluster mode: one master, whom all others follow and every Sentinel names.
+fn missing_alone(survey: &Survey, ids: &BTreeSet<NodeId>) -> Vec<String> {
+    let mut missing = each_answering(survey, ids, unsynced);
+    let masters: Vec<&NodeReport> = survey
+        .answered()
+        .filter(|(_, facts)| facts.view.myself().is_some_and(|me| me.flags.master))
+        .map(|(node, _)| node)
+        .collect();
+    let [master] = masters[..] else {
+        missing.push(format!(
+            "{} servers call themselves the master",
+            masters.len()
+        ));
+        return missing;
+    };
+    missing.extend(each_answering(survey, ids, |node, facts| {
+        let me = facts.view.myself()?;
+        let is_astray = me.flags.replica && me.master != master.id;
+        is_astray.then(|| format!("{} does not follow {}", node.addr, master.addr))
+    }));
+    let Some(sentinels) = &survey.sentinels else {
+        return missing;
+    };
+    let epoch = |node: &NodeReport| {
+        node.facts()
+            .and_then(|f| f.view.myself().map(|me| me.epoch))
+    };
+    if epoch(master).is_some_and(|epoch| epoch < 2) {
+        missing.push(format!(
+            "the Sentinels do not name {} as the master",
+            master.addr
+        ));
+    }
+    let named: BTreeSet<_> = (sentinels.watching())
+        .filter_map(|(_, _, line)| form::address(line))
+        .collect();
+    if named.len() > 1 {
+        missing.push("the Sentinels name different masters".to_owned());
+    }
+    for (report, facts, line) in sentinels.watching() {
+        let lines = facts.replicas.iter().chain([line]);
+        let down = lines
+            .filter(|line| form::is_flagged(line, "s_down"))
+            .count();
+        if down > 0 {
+            missing.push(format!(
+                "the Sentinel {} holds {down} of the servers for down",
+                report.addr
+            ));
+        }
+    }
     missing
 }
 

@@ -31,9 +31,9 @@ const SYNCING: CodeDoc = CodeDoc {
 const NOT_ELECTABLE: CodeDoc = CodeDoc {
     code: "replica.not_electable",
     title: "could not be elected if its master died",
-    why: "The replica is barred from election (nofailover), or has been without its master for longer than cluster-replica-validity-factor allows. If the shard has no other, the death of its master is the death of the shard.",
+    why: "The replica is barred from election (nofailover; outside of a cluster a replica-priority of 0), or has been without its master for longer than cluster-replica-validity-factor allows. If the shard has no other, the death of its master is the death of the shard.",
     remedy: "Mend its link; unset cluster-replica-no-failover if that was not meant.",
-    source: "CLUSTER NODES: flag nofailover; cluster_legacy.c clusterHandleReplicaFailover",
+    source: "CLUSTER NODES: flag nofailover; cluster_legacy.c clusterHandleReplicaFailover; INFO replication: slave_priority",
     ..CodeDoc::PLAIN
 };
 const WRITABLE: CodeDoc = CodeDoc {
@@ -94,7 +94,8 @@ fn judge(case: &Case, notes: &mut Notes) {
         electable(case, notes, &replica);
         settings(case, notes, &replica);
     }
-    for member in case.topology.members.values() {
+    // Outside of a cluster a replica may have replicas.
+    for member in case.topology.members.values().filter(|_| case.is_cluster()) {
         chained(case, notes, member);
     }
     for master in case.masters() {
@@ -180,8 +181,12 @@ fn electable(case: &Case, notes: &mut Notes, replica: &Asked) {
     let Some(member) = replica.member else {
         return;
     };
-    let why = if member.is_nofailover {
+    let why = if member.is_nofailover && case.is_cluster() {
         "CLUSTER NODES: flag nofailover".to_owned()
+    } else if member.is_nofailover {
+        "INFO replication: slave_priority:0".to_owned()
+    } else if !case.is_cluster() {
+        return;
     } else {
         let factor = replica
             .facts
@@ -224,7 +229,10 @@ fn electable(case: &Case, notes: &mut Notes, replica: &Asked) {
         why,
         case.cli(
             &replica.report.addr,
-            "config get cluster-replica-no-failover",
+            match case.is_cluster() {
+                true => "config get cluster-replica-no-failover",
+                false => "config get replica-priority",
+            },
         ),
     );
 }

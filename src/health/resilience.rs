@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::words::{counted, listed};
-use crate::model::{Member, NodeReport, Severity, Silence, SlotSet, Subject};
+use crate::model::{Form, Member, NodeReport, Severity, Silence, SlotSet, Subject};
 
 use super::case::Case;
 use super::code::CodeDoc;
@@ -75,7 +75,9 @@ fn judge(case: &Case, notes: &mut Notes) {
         return;
     }
     replicas(case, notes);
-    quorum(case, notes);
+    if case.is_cluster() {
+        quorum(case, notes);
+    }
     let hosts = sites(case, |member| {
         Some(member.site.host.clone()).filter(|host| !host.is_empty())
     });
@@ -86,10 +88,15 @@ fn judge(case: &Case, notes: &mut Notes) {
             "the hosts of the nodes are not known",
         ),
         1 => one_host(case, notes, &hosts),
+        // Who is promoted there, Sentinels decide: their rules ask what a host takes with it.
+        _ if !case.is_cluster() => {}
         _ => {
             same_host(case, notes);
             losses(case, notes, &HOST, &hosts, Subject::Host);
         }
+    }
+    if !case.is_cluster() {
+        return;
     }
     let zones = sites(case, |member| member.site.zone.clone());
     losses(case, notes, &ZONE, &zones, Subject::Zone);
@@ -122,6 +129,11 @@ fn is_fit(case: &Case, member: &Member) -> bool {
 
 fn replicas(case: &Case, notes: &mut Notes) {
     let severity = match case.profile() {
+        // One server is what somebody chose.
+        Profile::Cache if case.survey.form == Form::Standalone => Severity::Info,
+        Profile::Session | Profile::Queue if case.survey.form == Form::Standalone => {
+            Severity::Warning
+        }
         Profile::Cache => Severity::Warning,
         Profile::Session | Profile::Durable | Profile::Queue => Severity::Critical,
     };
@@ -133,7 +145,15 @@ fn replicas(case: &Case, notes: &mut Notes) {
             continue;
         }
         let evidence = if all.is_empty() {
-            format!("CLUSTER NODES: nobody follows {}", case.name(&master.id))
+            format!(
+                "{}: nobody follows {}",
+                if case.is_cluster() {
+                    "CLUSTER NODES"
+                } else {
+                    "INFO replication"
+                },
+                case.name(&master.id)
+            )
         } else {
             format!(
                 "of {}: {} down, forgotten or barred from election",
@@ -151,6 +171,10 @@ fn replicas(case: &Case, notes: &mut Notes) {
             .and_then(|it| it.addr.as_ref())
         {
             Some(addr) => format!("bring {addr} back"),
+            None if !case.is_cluster() => {
+                let at = master.addr.clone().unwrap_or_else(|| case.any_addr());
+                format!("on a spare server: replicaof {} {}", at.host, at.port)
+            }
             None => format!("on a spare node: cluster replicate {}", master.id),
         };
         notes.find_at(

@@ -101,6 +101,9 @@ pub const RULE: Rule = Rule {
 };
 
 fn judge(case: &Case, notes: &mut Notes) {
+    if !case.is_cluster() {
+        return;
+    }
     if case.topology.members.is_empty() {
         return;
     }

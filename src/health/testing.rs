@@ -4,8 +4,8 @@
 //! its own host.
 
 use crate::model::{
-    AclUser, Answer, Facts, Info, NodeAddr, NodeId, NodeReport, Peer, Reply, Silence, Site, Survey,
-    View,
+    AclUser, Answer, Facts, Form, Info, NodeAddr, NodeId, NodeReport, Peer, Reply, SentinelAnswer,
+    SentinelFacts, SentinelReport, Sentinels, Silence, Site, Survey, View,
 };
 
 /// When the surveys are taken.
@@ -67,6 +67,41 @@ fn info(n: usize) -> Info {
          total_commands_processed:1000000\ntotal_error_replies:0\nlatest_fork_usec:300\n\
          used_cpu_sys_main_thread:1.0\nused_cpu_user_main_thread:1.0\n{role}"
     ))
+}
+
+/// The id of Sentinel `n`.
+fn sentinel_id(n: usize) -> String {
+    format!("{n}").repeat(40)
+}
+
+fn sentinel(n: usize) -> SentinelReport {
+    let line = |n: usize| format!("ip:{}\nport:7000\nflags:slave\n", addr(n).host);
+    let others = (0..3).filter(|other| *other != n);
+    let facts = SentinelFacts {
+        id: sentinel_id(n),
+        info: Info::parse("redis_version:8.10.1\nsentinel_tilt:0\n"),
+        watches: vec!["shop".into()],
+        master: Some(Info::parse(
+            "name:shop\nip:10.0.0.1\nport:7000\nflags:master\nquorum:2\nconfig-epoch:0\n\
+             down-after-milliseconds:5000\nfailover-timeout:60000\n",
+        )),
+        replicas: (1..3).map(|n| Info::parse(&line(n))).collect(),
+        others: others
+            .map(|n| {
+                Info::parse(&format!(
+                    "runid:{}\nip:10.0.0.{}\nport:26379\n",
+                    sentinel_id(n),
+                    n + 11
+                ))
+            })
+            .collect(),
+        quorum: "OK 3 usable Sentinels. Quorum and failover authorization can be reached".into(),
+        answers_without_password: Some(false),
+    };
+    SentinelReport {
+        addr: NodeAddr::new(format!("10.0.0.{}", n + 11), 26_379),
+        answer: SentinelAnswer::Facts(Box::new(facts)),
+    }
 }
 
 fn set_all(info: &mut Info, fields: &Info) {
@@ -141,6 +176,68 @@ impl Cluster {
                 ..Survey::default()
             },
         }
+    }
+
+    /// A master and two replicas without cluster mode, and three Sentinels that watch them at
+    /// 10.0.0.11:26379 to 10.0.0.13:26379.
+    pub fn watched() -> Cluster {
+        let view = |viewer: usize| {
+            let me = |n| if n == viewer { "myself," } else { "" };
+            let lines = (0..3).map(|n| match n {
+                0 => format!(
+                    "{} {}@0 {}master - 0 0 2 connected 0-16383\n",
+                    id(0),
+                    addr(0),
+                    me(0)
+                ),
+                n => format!(
+                    "{} {}@0 {}slave {} 0 0 1 connected\n",
+                    id(n),
+                    addr(n),
+                    me(n),
+                    id(0)
+                ),
+            });
+            View::parse(&lines.collect::<String>()).unwrap()
+        };
+        let answer = |n: usize| {
+            // Of the cluster's six the first is a master, the fourth and fifth are replicas.
+            let mut facts = facts([0, 3, 4][n]);
+            facts.view = view(n);
+            facts.cluster = Info::default();
+            facts.stands_alone = true;
+            Answer::Facts(Box::new(facts))
+        };
+        let mut cluster = Cluster::sound();
+        let survey = &mut cluster.survey;
+        survey.form = Form::Replication;
+        survey.nodes.truncate(3);
+        for n in 0..3 {
+            survey.nodes[n].answer = answer(n);
+        }
+        survey.sentinels = Some(Sentinels {
+            name: Some("shop".into()),
+            asked: (0..3).map(sentinel).collect(),
+        });
+        cluster.info(
+            0,
+            "connected_slaves:2\nslave0:ip=10.0.0.2,port=7000,state=online,offset=1000,lag=0\n\
+             slave1:ip=10.0.0.3,port=7000,state=online,offset=1000,lag=0",
+        )
+    }
+
+    /// Changes what Sentinel `n` says.
+    pub fn sentinel(mut self, n: usize, change: impl FnOnce(&mut SentinelFacts)) -> Cluster {
+        let sentinels = self.survey.sentinels.as_mut().unwrap();
+        if let SentinelAnswer::Facts(facts) = &mut sentinels.asked[n].answer {
+            change(facts);
+        }
+        self
+    }
+
+    /// Sets a value of what Sentinel `n` says of the master.
+    pub fn watched_as(self, n: usize, name: &str, value: &str) -> Cluster {
+        self.sentinel(n, |facts| facts.master.as_mut().unwrap().set(name, value))
     }
 
     /// What was asked of it.

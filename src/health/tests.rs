@@ -288,6 +288,15 @@ fn a_dispute_over_slots_names_both_sides_and_the_winner() {
 }
 
 #[test]
+fn a_sound_master_with_replicas_and_sentinels_has_no_findings() {
+    for profile in [Profile::Cache, Profile::Session, Profile::Durable] {
+        let verdict = judge_survey(&Cluster::watched().survey(), &options(profile));
+        let codes = codes_of(&verdict);
+        assert!(codes.is_empty(), "{profile}: {codes:?}");
+    }
+}
+
+#[test]
 fn what_the_user_switched_off_is_neither_found_nor_skipped() {
     let mut options = Options::default();
     options.thresholds.set_severity("node.down", None).unwrap();

@@ -41,7 +41,7 @@ pub struct Conditions {
     pub vendor: String,
     /// `7.0.15`.
     pub version: String,
-    /// `cluster-node-timeout`.
+    /// `cluster-node-timeout`; of Sentinels their `down-after-milliseconds`.
     pub node_timeout_ms: u64,
     /// `cluster-ping-interval`, where the server has it (Redis 8, Valkey 8).
     pub ping_interval_ms: Option<u64>,
@@ -56,9 +56,33 @@ pub struct Conditions {
     /// `min-replicas-to-write`: a new master with fewer linked replicas takes no writes.
     #[serde(default)]
     pub min_replicas_to_write: u64,
+    /// The Sentinels, where they and not the nodes replace a master.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watch>,
     /// `shutdown-timeout`, which a master that is stopped waits for its replicas at most.
     #[serde(default)]
     pub shutdown_timeout_ms: u64,
+}
+
+/// The Sentinels that replace a master.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// How many answered.
+    pub sentinels: usize,
+    /// How many must call the master dead.
+    pub quorum: u64,
+    /// How long a failover may take.
+    pub failover_timeout_ms: u64,
+}
+
+impl Conditions {
+    /// The setting behind `node_timeout_ms`: after so long without an answer a node is suspected.
+    pub fn timeout_name(&self) -> &'static str {
+        match self.watched {
+            Some(_) => "down-after-milliseconds",
+            None => "cluster-node-timeout",
+        }
+    }
 }
 
 /// The probe load.

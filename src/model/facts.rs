@@ -16,8 +16,15 @@ use super::view::View;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// CLUSTER NODES.
+    /// CLUSTER NODES. Of a server outside of a cluster: what its INFO says of its master and its
+    /// replicas, in the same form.
     pub view: View,
+    /// Whether the server runs without cluster mode.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stands_alone: bool,
+    /// Of a server outside of a cluster: how many listen to what Sentinels tell each other through it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watchers: Option<u64>,
     /// CLUSTER INFO.
     pub cluster: Info,
     /// INFO (server, clients, memory, persistence, stats, replication, cpu, commandstats, errorstats, cluster, keyspace).
@@ -64,6 +71,10 @@ pub struct Facts {
     pub not_read: Vec<NotRead>,
     /// How long the asking took, in ms.
     pub took_ms: u64,
+}
+
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 /// An ACL user as ACL LIST describes it.

@@ -11,6 +11,7 @@ mod evidence;
 mod facts;
 mod fault;
 mod finding;
+pub mod form;
 mod info;
 mod node;
 mod placement;
@@ -26,7 +27,7 @@ pub mod words;
 pub use consent::Consent;
 pub use drill::{
     Account, Act, Budgets, Change, Conditions, Deed, DrilledNode, DrilledShard, LoadShape, Op,
-    Outcome, Recording, Resync, Round, Second, Sighting, Trace, Victim,
+    Outcome, Recording, Resync, Round, Second, Sighting, Trace, Victim, Watch,
 };
 pub use event::{Event, Events};
 pub use evidence::{
@@ -35,6 +36,7 @@ pub use evidence::{
 pub use facts::{AclUser, Dialled, Facts, NotRead, OpenSlot, Probe, Reply, SlowEntry, Stall};
 pub use fault::Fault;
 pub use finding::{Finding, Health, Severity, Skipped, Subject};
+pub use form::{Form, SentinelAnswer, SentinelFacts, SentinelReport, Sentinels};
 pub use info::{Info, ReplicaLine, Vendor, Version};
 pub use node::{Announced, NodeAddr, NodeId, ParseAddrError, ParseNodeIdError};
 pub use placement::{

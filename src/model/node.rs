@@ -20,6 +20,18 @@ pub struct NodeId([u8; 40]);
 pub struct ParseNodeIdError(String);
 
 impl NodeId {
+    /// An id made of the first twenty bytes of a digest, for what has none of its own. A shorter
+    /// one is filled up with zeros.
+    pub fn of_digest(digest: &[u8]) -> NodeId {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [b'0'; 40];
+        for (two, byte) in digits.chunks_exact_mut(2).zip(digest) {
+            two[0] = HEX[usize::from(byte >> 4)];
+            two[1] = HEX[usize::from(byte & 15)];
+        }
+        NodeId(digits)
+    }
+
     /// The whole id.
     pub fn as_str(&self) -> &str {
         // Only hexadecimal digits ever get in.

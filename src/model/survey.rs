@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Dialled, Facts};
+use super::form::{Form, Sentinels};
 use super::node::{NodeAddr, NodeId};
 use super::placement::Site;
 use super::service::{Provider, Service, recognise};
@@ -19,6 +20,12 @@ pub struct Survey {
     pub goodcache: String,
     /// The name of the cluster in the settings, when it has one.
     pub name: Option<String>,
+    /// In which form the servers stand together.
+    #[serde(default, skip_serializing_if = "Form::is_cluster")]
+    pub form: Form,
+    /// The Sentinels, where one was given or led to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentinels: Option<Sentinels>,
     /// The addresses that were given.
     pub seeds: Vec<NodeAddr>,
     /// The deadline of each call, ms.
@@ -96,6 +103,8 @@ pub enum Silence {
     NotRedis,
     /// A server without cluster mode.
     NotCluster,
+    /// A Sentinel, which holds no data.
+    Sentinel,
     /// Its address is not known (`noaddr`), so it could not be asked.
     NoAddress,
 }
@@ -125,7 +134,12 @@ impl Silence {
             Silence::NotRedis => {
                 "give the client port of a Redis or Valkey server (not the bus port)"
             }
-            Silence::NotCluster => "start the server with cluster-enabled yes",
+            Silence::NotCluster => {
+                "start the server with cluster-enabled yes; without it check, backup, restore and tune work"
+            }
+            Silence::Sentinel => {
+                "give the address of a cluster node; a Sentinel leads check, backup, restore and tune to what it watches"
+            }
             Silence::NoAddress => "let the node meet the cluster again: CLUSTER MEET",
         }
     }
@@ -193,6 +207,7 @@ impl fmt::Display for Silence {
             Silence::Tls => "tls",
             Silence::NotRedis => "not redis",
             Silence::NotCluster => "not a cluster",
+            Silence::Sentinel => "sentinel",
             Silence::NoAddress => "no address",
         })
     }

@@ -6,7 +6,7 @@
 //! what is merely worth knowing after them. Long answers of an ailing cluster end with the verdict
 //! once more, since the end is what a terminal shows.
 
-use crate::model::{Finding, Health, Severity};
+use crate::model::{Finding, Form, Health, Role, Severity};
 use crate::ops::check::{ClusterRow, Report};
 
 use super::doc::{Block, Cell, Doc, Tone};
@@ -35,7 +35,12 @@ pub fn check(report: &Report, detail: Detail) -> Doc {
         detail.is_verbose,
     )));
     doc.push(Block::Table(topology::nodes(report, detail.is_verbose)));
-    doc.push(Block::Table(topology::shards(report)));
+    if report.cluster.form.is_cluster() {
+        doc.push(Block::Table(topology::shards(report)));
+    }
+    if !report.sentinels.is_empty() {
+        doc.push(Block::Table(topology::sentinels(report)));
+    }
     let mut totals = totals(&report.cluster);
     totals.extend(topology::survival(report));
     doc.push(Block::KeyValues(totals));
@@ -80,20 +85,59 @@ pub fn health(health: Health) -> (&'static str, Tone) {
 /// `1 critical, 2 warnings; 5 of 6 nodes answer, 16384 of 16384 slots served, ...`
 pub fn in_short(report: &Report) -> String {
     let row = &report.cluster;
+    let answer = match row.nodes_known {
+        1 => "answers",
+        _ => "answer",
+    };
+    if !row.form.is_cluster() {
+        return in_words(report, &alone(report, answer));
+    }
     let state = row.state.as_deref().unwrap_or("?");
     let cluster = format!(
         "{} of {} {}, {} of 16384 slots served, {}, {}, state {state}",
         row.nodes_answering,
         human::counted(row.nodes_known, "node"),
-        if row.nodes_known == 1 {
-            "answers"
-        } else {
-            "answer"
-        },
+        answer,
         row.slots_served,
         human::counted(row.masters, "master"),
         human::counted(row.replicas, "replica"),
     );
+    in_words(report, &cluster)
+}
+
+/// `2 of 3 servers answer, master 10.0.0.5:6379, 2 replicas, 3 of 3 Sentinels answer`
+fn alone(report: &Report, answer: &str) -> String {
+    let row = &report.cluster;
+    let mut parts = vec![format!(
+        "{} of {} {answer}",
+        row.nodes_answering,
+        human::counted(row.nodes_known, "server"),
+    )];
+    // The one that counts, when several claim to be it.
+    let masters = || report.nodes.iter().filter(|node| node.role == Role::Master);
+    let master = masters().max_by_key(|node| (node.slot_count, node.epoch));
+    match master.and_then(|node| node.addr.as_ref()) {
+        Some(_) if row.form == Form::Standalone => parts.push("standalone".to_owned()),
+        Some(addr) => parts.push(format!("master {addr}")),
+        None => parts.push("no master".to_owned()),
+    }
+    if row.form == Form::Replication {
+        parts.push(human::counted(row.replicas, "replica"));
+    }
+    if !report.sentinels.is_empty() {
+        let all = report.sentinels.len();
+        parts.push(format!(
+            "{} of {} {}",
+            report.sentinels.iter().filter(|s| s.state == "ok").count(),
+            human::counted(all, "Sentinel"),
+            if all == 1 { "answers" } else { "answer" },
+        ));
+    }
+    parts.join(", ")
+}
+
+/// How many findings are grave, then the rest.
+fn in_words(report: &Report, rest: &str) -> String {
     let grave: Vec<String> = [
         (Severity::Critical, "critical"),
         (Severity::Warning, "warning"),
@@ -113,8 +157,8 @@ pub fn in_short(report: &Report) -> String {
     })
     .collect();
     match grave.is_empty() {
-        true => cluster,
-        false => format!("{}; {cluster}", grave.join(", ")),
+        true => rest.to_owned(),
+        false => format!("{}; {rest}", grave.join(", ")),
     }
 }
 
@@ -127,6 +171,11 @@ fn totals(row: &ClusterRow) -> Vec<(String, Cell)> {
     let traffic = row.ops_per_second.map(|ops| match row.failed_percent {
         // Shares of next to nothing are not told.
         None => format!("{} ops/s", human::rate(ops)),
+        Some(_) if !row.form.is_cluster() => format!(
+            "{} ops/s, {} failed",
+            human::rate(ops),
+            percent(row.failed_percent)
+        ),
         Some(_) => format!(
             "{} ops/s, {} failed, {} redirected",
             human::rate(ops),

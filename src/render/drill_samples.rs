@@ -30,6 +30,7 @@ fn conditions() -> Conditions {
         is_append_only: true,
         min_replicas_to_write: 0,
         shutdown_timeout_ms: 10_000,
+        watched: None,
     }
 }
 

@@ -70,7 +70,7 @@ fn performance(report: &Report) -> String {
             "nodes_answering={};;;0;{}",
             row.nodes_answering, row.nodes_known
         )),
-        Some(format!("slots_served={};;;0;16384", row.slots_served)),
+        (row.form.is_cluster()).then(|| format!("slots_served={};;;0;16384", row.slots_served)),
         row.keys.map(|keys| format!("keys={keys};;;0")),
         row.used_memory_bytes.map(|used| {
             let max = row

@@ -65,12 +65,12 @@ fn cluster(report: &Report, taken_at_ms: Option<u64>) -> Vec<Metric> {
         (
             "goodcache_cluster_slots_served",
             "Slots whose owner answers, of 16384.",
-            whole(row.slots_served),
+            whole(row.slots_served).filter(|_| row.form.is_cluster()),
         ),
         (
             "goodcache_cluster_slots_covered",
             "Slots that a node owns, of 16384.",
-            whole(row.slots_covered),
+            whole(row.slots_covered).filter(|_| row.form.is_cluster()),
         ),
         (
             "goodcache_cluster_keys",
@@ -106,6 +106,12 @@ fn cluster(report: &Report, taken_at_ms: Option<u64>) -> Vec<Metric> {
             "goodcache_cluster_skipped_checks",
             "Checks that could not be made.",
             whole(report.skipped.len()),
+        ),
+        (
+            "goodcache_cluster_sentinels_answering",
+            "Sentinels that answered.",
+            (!report.sentinels.is_empty())
+                .then(|| report.sentinels.iter().filter(|s| s.state == "ok").count() as f64),
         ),
     ];
     let metric = |(name, help, value): (_, _, Option<f64>)| Metric {

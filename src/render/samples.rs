@@ -73,6 +73,7 @@ pub fn sound() -> Report {
     Report {
         health: Health::Ok,
         cluster: ClusterRow {
+            form: crate::model::Form::Cluster,
             name: "goodbooks".to_owned(),
             service: None,
             state: Some("ok".to_owned()),
@@ -97,6 +98,7 @@ pub fn sound() -> Report {
         },
         nodes,
         shards: (0..3).map(shard).collect(),
+        sentinels: Vec::new(),
         findings: Vec::new(),
         skipped: Vec::new(),
     }

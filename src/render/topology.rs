@@ -30,12 +30,21 @@ pub fn nodes(report: &Report, is_verbose: bool) -> Table {
 
 fn node_columns(report: &Report, is_verbose: bool) -> Vec<NodeColumn> {
     let any = |is: fn(&NodeRow) -> bool| report.nodes.iter().any(is);
-    let mut columns: Vec<NodeColumn> = vec![
-        (Column::right("SHARD", 2), |n| Cell::known(n.shard)),
+    // What only a cluster has is left out elsewhere.
+    let is_cluster = report.cluster.form.is_cluster();
+    let mut columns: Vec<NodeColumn> = Vec::new();
+    if is_cluster {
+        columns.push((Column::right("SHARD", 2), |n| Cell::known(n.shard)));
+    }
+    columns.extend::<[NodeColumn; 3]>([
         (Column::left("ROLE", 0), |n| Cell::plain(n.role)),
         (Column::left("ADDRESS", 0), |n| Cell::known(n.addr.as_ref())),
         (Column::left("STATE", 0), state),
-        (Column::left("SLOTS", 4), |n| slots(&n.slots)),
+    ]);
+    if is_cluster {
+        columns.push((Column::left("SLOTS", 4), |n| slots(&n.slots)));
+    }
+    columns.extend::<[NodeColumn; 3]>([
         (Column::right("LAG", 3), lag),
         (Column::right("KEYS", 6), |n| {
             Cell::known(n.keys.map(human::count))
@@ -43,11 +52,11 @@ fn node_columns(report: &Report, is_verbose: bool) -> Vec<NodeColumn> {
         (Column::right("MEMORY", 5), |n| {
             Cell::known(n.used_memory_bytes.map(human::bytes))
         }),
-    ];
+    ]);
     if any(|n| n.maxmemory_bytes.is_some_and(|max| max > 0)) {
         columns.push((Column::right("OF MAX", 7), of_max));
     }
-    columns.extend::<[NodeColumn; 4]>([
+    columns.extend::<[NodeColumn; 3]>([
         (Column::right("OPS/S", 9), |n| {
             Cell::known(n.ops_per_second.map(human::rate))
         }),
@@ -57,19 +66,23 @@ fn node_columns(report: &Report, is_verbose: bool) -> Vec<NodeColumn> {
         (Column::right("CLIENTS", 10), |n| {
             Cell::known(n.clients.map(human::count))
         }),
-        (Column::left("ID", 11), |n| {
-            Cell::known(n.id.as_ref().map(|id| id.short()))
-        }),
     ]);
+    if is_cluster {
+        columns.push((Column::left("ID", 11), |n| {
+            Cell::known(n.id.as_ref().map(|id| id.short()))
+        }));
+    }
     if any(|n| n.zone.is_some()) {
         columns.push((Column::left("ZONE", 12), |n| Cell::known(n.zone.as_ref())));
     }
     if is_verbose {
-        columns.extend::<[NodeColumn; 5]>([
-            (Column::right("P99", 13), |n| {
-                Cell::known(n.ping_p99_us.map(human::micros))
-            }),
-            (Column::right("EPOCH", 14), |n| Cell::known(n.epoch)),
+        columns.push((Column::right("P99", 13), |n| {
+            Cell::known(n.ping_p99_us.map(human::micros))
+        }));
+        if is_cluster {
+            columns.push((Column::right("EPOCH", 14), |n| Cell::known(n.epoch)));
+        }
+        columns.extend::<[NodeColumn; 3]>([
             (Column::left("ANNOUNCED", 17), |n| {
                 Cell::known(n.announced.as_ref())
             }),
@@ -151,6 +164,42 @@ pub fn shards(report: &Report) -> Table {
             Cell::known(shard.keys.map(human::count)),
             Cell::known(shard.used_memory_bytes.map(human::bytes)),
             Cell::known(shard.ops_per_second.map(human::rate)),
+        ]);
+    }
+    table
+}
+
+/// A row a Sentinel.
+pub fn sentinels(report: &Report) -> Table {
+    let mut table = Table::new([
+        Column::left("SENTINEL", 0),
+        Column::left("STATE", 0),
+        Column::left("NAME", 3),
+        Column::left("MASTER", 0),
+        Column::right("QUORUM", 1),
+        Column::right("SENTINELS", 1),
+        Column::right("REPLICAS", 2),
+        Column::right("DOWN AFTER", 3),
+        Column::right("FAILOVER TIMEOUT", 4),
+    ]);
+    let span =
+        |ms: Option<u64>| Cell::known(ms.map(|ms| human::duration(Duration::from_millis(ms))));
+    for row in &report.sentinels {
+        let (state, tone) = match (&row.master_flags, row.state.as_str()) {
+            (Some(flags), "ok") => (format!("master {flags}"), Tone::Warn),
+            (None, "ok") => ("ok".to_owned(), Tone::Good),
+            (_, state) => (state.to_owned(), Tone::Bad),
+        };
+        table.row([
+            Cell::plain(&row.addr),
+            Cell::new(state, tone),
+            Cell::known(row.name.as_ref()),
+            Cell::known(row.master.as_ref()),
+            Cell::known(row.quorum),
+            Cell::known(row.sentinels),
+            Cell::known(row.replicas),
+            span(row.down_after_ms),
+            span(row.failover_timeout_ms),
         ]);
     }
     table

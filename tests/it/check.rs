@@ -5,6 +5,7 @@ mod answers;
 mod commands;
 mod epochs;
 mod faults;
+mod forms;
 mod nodes;
 mod stopped;
 mod traffic;

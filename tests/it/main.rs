@@ -28,3 +28,4 @@ mod settings;
 mod support;
 mod tune;
 mod usage;
+mod watched;

@@ -65,7 +65,7 @@ async fn live(
 ) -> Result<DiffReport, Failure> {
     let settings = settings(shared, keeping, before, args)?;
     settings.require_nodes()?;
-    let mut access = reach::access(&settings)?;
+    let mut access = reach::access_to_every_form(&settings)?;
     let ground = ground(&settings, &mut access, &keeping.screen).await?;
     let events = keeping.screen.events();
     let named = (name_of(&settings), now_ms());

@@ -117,7 +117,7 @@ impl Taking<'_> {
         let first = self.repository.access()?;
         self.settings.require_nodes()?;
         Ok(Ways {
-            cluster: reach::access(self.settings)?,
+            cluster: reach::access_to_every_form(self.settings)?,
             first,
             also: self.also.clone(),
         })
@@ -356,17 +356,16 @@ pub(in crate::cli) async fn ground(
         ..Ask::default()
     };
     let seen = reach::look(settings, access, &ask, screen).await?;
-    let ground = Ground::of(&seen);
-    if ground == Ground::Cluster {
-        reach::require_answer(&seen)?;
-    }
-    Ok(ground)
+    reach::require_answer(&seen)?;
+    Ok(Ground::of(&seen))
 }
 
-/// The name that a cluster bears in a repository: its own, else the address that was given.
+/// The name that a cluster bears in a repository: its own, else that of the master that Sentinels
+/// watch, where it was given, else the address.
 pub(in crate::cli) fn name_of(settings: &Settings) -> String {
     let nodes = &settings.nodes.value;
-    match (&settings.cluster.value, nodes.first()) {
+    let named = settings.cluster.value.as_ref();
+    match (named.or(settings.master_name.value.as_ref()), nodes.first()) {
         (Some(name), _) => name.clone(),
         (None, Some(first)) => first.to_string(),
         (None, None) => "cluster".to_owned(),

@@ -61,6 +61,12 @@ pub struct Cluster {
     pub user: Option<String>,
     /// The file whose first line is the password.
     pub password_file: Option<PathBuf>,
+    /// Of several masters that its Sentinels watch, the one that is meant.
+    pub master_name: Option<String>,
+    /// The ACL user of its Sentinels, where they have a login of their own.
+    pub sentinel_user: Option<String>,
+    /// The file whose first line is their password.
+    pub sentinel_password_file: Option<PathBuf>,
     /// TLS; that the section is there turns it on.
     pub tls: Option<Tls>,
     /// Announced address to reachable address.

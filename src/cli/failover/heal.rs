@@ -69,7 +69,7 @@ impl Running<'_> {
         }
         let _lock = journal.lock().map_err(journal_failure)?;
         self.put_back(&journal, None, None).await?;
-        if let Ok(access) = reach::access(self.settings) {
+        if let Ok(access) = reach::access_to_every_form(self.settings) {
             self.sweep(&access).await;
         }
         self.screen.say(&format!(
@@ -157,7 +157,7 @@ impl Running<'_> {
         let access = match access {
             Some(access) => access,
             None => {
-                own = reach::access(self.settings)?;
+                own = reach::access_to_every_form(self.settings)?;
                 &own
             }
         };

@@ -146,7 +146,7 @@ impl Running<'_> {
             true => self.tell_leftovers(),
             false => self.heal_leftovers(&journal).await?,
         };
-        let mut access = reach::access(self.settings)?;
+        let mut access = reach::access_to_every_form(self.settings)?;
         let mut seen = self.look(&mut access).await?;
         if was_broken {
             self.screen.events().begin("waiting until it is whole");
@@ -231,6 +231,12 @@ impl Running<'_> {
         let seen = reach::look(self.settings, access, &ask, self.screen).await?;
         reach::require_answer(&seen)?;
         access.seeds = seen.answered().map(|(node, _)| node.addr.clone()).collect();
+        if let Some(sentinels) = &seen.sentinels {
+            let watching = sentinels.watching();
+            access.sentinel.known = watching.map(|(report, ..)| report.addr.clone()).collect();
+            access.sentinel.master = sentinels.name.clone();
+            access.seeds.extend(access.sentinel.known.iter().cloned());
+        }
         Ok(seen)
     }
 

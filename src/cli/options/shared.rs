@@ -114,6 +114,15 @@ pub struct Connection {
     /// Read the password from the first line of FILE ('-' is stdin)
     #[arg(long, global = true, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
+    /// Of several masters that a Sentinel watches, the one that is meant
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub master_name: Option<String>,
+    /// Log in to Sentinels as this ACL user, where they have a login of their own
+    #[arg(long, global = true, value_name = "USER", hide_short_help = true)]
+    pub sentinel_user: Option<String>,
+    /// Read the Sentinels' own password from the first line of FILE
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub sentinel_password_file: Option<PathBuf>,
     /// Speak TLS (any of the flags below, or a rediss:// address, says so too)
     #[arg(long, global = true)]
     pub tls: bool,

@@ -74,7 +74,7 @@ impl Restoring<'_> {
     async fn run(&self, signals: &mut Signals) -> Result<Exit, Failure> {
         let preparing = async {
             self.settings.require_nodes()?;
-            let mut access = reach::access(self.settings)?;
+            let mut access = reach::access_to_every_form(self.settings)?;
             let ground = ground(self.settings, &mut access, self.screen).await?;
             let found = self.find().await?;
             let place = self.place(access, ground, &found);

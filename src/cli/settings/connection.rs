@@ -11,7 +11,7 @@ use crate::cli::exit::Failure;
 use crate::cli::options::{Color, DockerMap, Shared};
 use crate::cli::seed::Seed;
 use crate::cli::values;
-use crate::cluster::{Credentials, Secret, TlsSettings};
+use crate::cluster::{Credentials, Secret, SentinelAccess, TlsSettings};
 use crate::model::{NodeAddr, Provider};
 
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -31,6 +31,12 @@ pub struct Settings {
     pub password: Setting<Option<Secret>>,
     /// The file that the password was read from; `None` when it came another way.
     pub password_file: Option<PathBuf>,
+    /// Of several masters that a Sentinel watches, the one that is meant.
+    pub master_name: Setting<Option<String>>,
+    /// The ACL user of the Sentinels, where they have a login of their own.
+    pub sentinel_user: Setting<Option<String>>,
+    /// Their password.
+    pub sentinel_password: Setting<Option<Secret>>,
     /// TLS, when it is spoken.
     pub tls: Setting<Option<TlsSettings>>,
     /// Announced address to reachable address.
@@ -75,6 +81,9 @@ impl Settings {
         let (password, password_file) = login::password(layers, shared, &mut notices)?;
         Ok(Settings {
             cluster: named(layers),
+            master_name: login::master_name(layers, shared)?,
+            sentinel_user: login::sentinel_user(layers, shared)?,
+            sentinel_password: login::sentinel_password(layers, shared, &mut notices)?,
             user: login::user(layers, shared, &seeds)?,
             password,
             password_file,
@@ -112,6 +121,19 @@ impl Settings {
         Credentials {
             user: self.user.value.clone(),
             password: self.password.value.clone(),
+        }
+    }
+
+    /// How Sentinels are asked.
+    pub fn sentinel(&self) -> SentinelAccess {
+        let own = Credentials {
+            user: self.sentinel_user.value.clone(),
+            password: self.sentinel_password.value.clone(),
+        };
+        SentinelAccess {
+            known: Vec::new(),
+            credentials: own.password.is_some().then_some(own),
+            master: self.master_name.value.clone(),
         }
     }
 
@@ -160,6 +182,9 @@ impl Settings {
             self.nodes.row("nodes", |nodes| show_list(nodes)),
             self.user.row("user", show_option),
             self.password.row("password", show_option),
+            self.master_name.row("master name", show_option),
+            self.sentinel_user.row("sentinel user", show_option),
+            self.sentinel_password.row("sentinel password", show_option),
             self.tls.row("tls", tls::show_tls),
             self.node_map.row("node map", map),
             self.docker_map.row("docker map", |when| word(*when)),

@@ -74,6 +74,14 @@ pub(super) fn password(
     )
     .profile(layers, saved.map(Source::File))
     .or_none();
+    read(source, notices)
+}
+
+/// The password that a source names, and the file if it was one.
+fn read(
+    source: Setting<Option<Source>>,
+    notices: &mut Vec<String>,
+) -> Result<(Setting<Option<Secret>>, Option<PathBuf>), Failure> {
     let mut kept = None;
     let value = match source.value {
         None => None,
@@ -93,6 +101,66 @@ pub(super) fn password(
         origin: source.origin,
     };
     Ok((setting, kept))
+}
+
+/// Of several masters that a Sentinel watches, the one that is meant.
+pub(super) fn master_name(
+    layers: &Layers,
+    shared: &Shared,
+) -> Result<Setting<Option<String>>, Failure> {
+    let in_section = layers.section().and_then(|s| s.master_name.clone());
+    Ok(
+        First::argument(shared.connection.master_name.clone(), "--master-name")
+            .variable(&layers.environment, "GOODCACHE_MASTER_NAME", word)?
+            .section(layers, "master_name", in_section)
+            .or_none(),
+    )
+}
+
+/// The Sentinels' ACL user.
+pub(super) fn sentinel_user(
+    layers: &Layers,
+    shared: &Shared,
+) -> Result<Setting<Option<String>>, Failure> {
+    let in_section = layers.section().and_then(|s| s.sentinel_user.clone());
+    Ok(
+        First::argument(shared.connection.sentinel_user.clone(), "--sentinel-user")
+            .variable(&layers.environment, "GOODCACHE_SENTINEL_USER", word)?
+            .section(layers, "sentinel_user", in_section)
+            .or_none(),
+    )
+}
+
+/// The Sentinels' own password.
+pub(super) fn sentinel_password(
+    layers: &Layers,
+    shared: &Shared,
+    notices: &mut Vec<String>,
+) -> Result<Setting<Option<Secret>>, Failure> {
+    let secret = |text: &str| Ok(Source::Text(text.to_string()));
+    let file = |text: &str| Ok(Source::File(PathBuf::from(text)));
+    let in_section = layers
+        .section()
+        .and_then(|section| section.sentinel_password_file.as_ref());
+    let typed = shared.connection.sentinel_password_file.clone();
+    let source = First::argument(typed.map(Source::File), "--sentinel-password-file")
+        .variable(&layers.environment, "GOODCACHE_SENTINEL_PASSWORD", secret)?
+        .variable(
+            &layers.environment,
+            "GOODCACHE_SENTINEL_PASSWORD_FILE",
+            file,
+        )?
+        .section(
+            layers,
+            "sentinel_password_file",
+            layers.path_in_file(in_section).map(Source::File),
+        )
+        .or_none();
+    Ok(read(source, notices)?.0)
+}
+
+fn word(text: &str) -> Result<String, String> {
+    Ok(text.trim().to_string())
 }
 
 /// A password, or the file that holds it.

@@ -67,7 +67,7 @@ pub async fn run(
         return tuning.advise(&tuning.evidence().await?).await;
     }
     settings.require_nodes()?;
-    let mut access = reach::access(settings)?;
+    let mut access = reach::access_to_every_form(settings)?;
     let evidence = tuning.look(&mut access).await?;
     match args.apply {
         true => apply::run(&tuning, &access, &evidence).await,

@@ -30,7 +30,7 @@ const NAMED: usize = 4;
 /// Runs it.
 pub(super) async fn run(tuning: &Tuning<'_>, path: &Path) -> Result<Exit, Failure> {
     let undo = read(path)?;
-    let mut access = reach::access(tuning.settings)?;
+    let mut access = reach::access_to_every_form(tuning.settings)?;
     let ask = Ask {
         is_brief: true,
         ..Ask::default()

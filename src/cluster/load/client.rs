@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::task::AbortOnDropHandle;
 
@@ -12,11 +12,15 @@ use super::{LoadOptions, outcome_of};
 use crate::cluster::access::Access;
 use crate::cluster::error::NodeError;
 use crate::cluster::node::{Command, Reply};
+use crate::cluster::sentinel;
 use crate::model::{NodeAddr, Outcome, Slot, View};
 
 /// The first pause before another try; each is twice the one before, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a Sentinel's word counts.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A client of one shard.
 pub(super) struct Client {
@@ -26,6 +30,8 @@ pub(super) struct Client {
     nodes: Vec<NodeAddr>,
     state: Mutex<State>,
     refreshing: Mutex<Option<AbortOnDropHandle<()>>>,
+    /// When Sentinels were asked last, and what they told.
+    asked: tokio::sync::Mutex<(Option<Instant>, Option<NodeAddr>)>,
 }
 
 struct State {
@@ -57,6 +63,7 @@ impl Client {
             nodes: nodes.to_vec(),
             state: Mutex::new(State { leader, lines }),
             refreshing: Mutex::default(),
+            asked: tokio::sync::Mutex::default(),
         });
         if let Some(slot) = slot {
             let refresh = refresh(Arc::downgrade(&client), slot, options.refresh);
@@ -77,6 +84,20 @@ impl Client {
             .entry(addr.clone())
             .or_insert_with(|| Arc::new(Line::to(&self.access, &addr)));
         line.clone()
+    }
+
+    /// Where the Sentinels send clients, where there are any. Many that ask at once get one answer, as
+    /// from the pool of a client's library.
+    async fn told(&self) -> Option<NodeAddr> {
+        if self.access.sentinel.known.is_empty() {
+            return None;
+        }
+        let mut asked = self.asked.lock().await;
+        if asked.0.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
+            let told = sentinel::leader(&self.access).await;
+            *asked = (Some(Instant::now()), told);
+        }
+        asked.1.clone()
     }
 
     fn believe(&self, leader: NodeAddr) {
@@ -103,9 +124,10 @@ impl Client {
                     continue;
                 }
             } else {
-                if error.is_end() {
+                if error.is_end() || is_no_leader(&error) {
                     // Another node of the shard knows who leads, or leads itself by now.
-                    self.believe(self.next_to(line.addr()));
+                    let told = self.told().await;
+                    self.believe(told.unwrap_or_else(|| self.next_to(line.addr())));
                 }
                 if !self.is_retrying {
                     break;
@@ -135,6 +157,11 @@ impl Client {
     }
 }
 
+/// Whether a replica answered, outside of a cluster: it sends nobody anywhere.
+fn is_no_leader(error: &NodeError) -> bool {
+    matches!(error, NodeError::Server { said, .. } if said.starts_with("READONLY"))
+}
+
 /// Asks for the slots anew at every interval, as clients do that are told to, and believes whoever
 /// owns the slot then.
 async fn refresh(client: Weak<Client>, slot: Slot, every: Duration) {
@@ -143,6 +170,12 @@ async fn refresh(client: Weak<Client>, slot: Slot, every: Duration) {
         let Some(client) = client.upgrade() else {
             return;
         };
+        if !client.access.sentinel.known.is_empty() {
+            if let Some(leader) = client.told().await {
+                client.believe(leader);
+            }
+            continue;
+        }
         let line = client.leader();
         let line = match line.view().await {
             Ok(view) => owner(&view, slot),

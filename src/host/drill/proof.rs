@@ -33,7 +33,11 @@ pub(super) async fn find(node: &NodeAtHost) -> Result<Process, String> {
     let Some(folder) = proc::folder(pid) else {
         return fail("does not let this user see its folder".to_owned());
     };
-    if let Err(why) = prove(node, &folder) {
+    let proven = match node.info.get("redis_mode") {
+        Some("standalone") => prove_alone(node, &folder, pid),
+        _ => prove(node, &folder),
+    };
+    if let Err(why) = proven {
         return fail(why);
     }
     if let Err(error) = Pid::from_raw(pid).map_or(Ok(()), test_kill_process) {
@@ -82,6 +86,24 @@ fn port(node: &NodeAtHost) -> u16 {
     setting("port")
         .or_else(|| setting("tls-port"))
         .unwrap_or(node.addr.port)
+}
+
+/// The same without a cluster file: the process works in the folder that the server names, and it is
+/// the one that listens on the server's port there.
+fn prove_alone(node: &NodeAtHost, folder: &Path, pid: i32) -> Result<(), String> {
+    let told = node.settings.get("dir").map(PathBuf::from);
+    let told = told.ok_or("cannot be proven to be the server: CONFIG GET dir is not answered")?;
+    if fs::canonicalize(&told).ok().as_deref() != Some(folder) {
+        return Err(format!(
+            "works in {}, not in {}",
+            folder.display(),
+            told.display()
+        ));
+    }
+    match proc::listener(folder, port(node)) {
+        Some(listener) if listener == pid => Ok(()),
+        _ => Err(format!("does not listen on port {}", port(node))),
+    }
 }
 
 /// That the node lives in that folder.

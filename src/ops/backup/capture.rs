@@ -21,7 +21,7 @@ use super::busy::Busy;
 use super::changes::changed;
 use super::describe::{Told, manifest};
 use super::gauge::{Gauge, Gauges};
-use super::look::{Depth, followed, look};
+use super::look::{Depth, Ground, followed, look};
 use super::order::{Cut, Options, Place, Taken, Via};
 use super::parts;
 use super::rate::Rate;
@@ -75,7 +75,9 @@ pub async fn capture(place: &Place, options: &Options) -> Result<Taken, Trouble>
             }
             Err(trouble) => {
                 place.under_way.end(&place.repository).await;
-                if via == Via::Auto && matches!(trouble, Trouble::NoReplication { .. }) {
+                let is_orphan = place.ground == Ground::Alone && is_orphaned(&trouble);
+                let is_refused = matches!(trouble, Trouble::NoReplication { .. });
+                if via == Via::Auto && (is_refused || is_orphan) {
                     let remark = format!("{trouble}: keys are read one by one instead");
                     place.events.note(remark.clone());
                     remarks.push(remark);
@@ -93,6 +95,11 @@ pub async fn capture(place: &Place, options: &Options) -> Result<Taken, Trouble>
             }
         }
     }
+}
+
+/// Whether a replica without its master refused: it may be all that is left, and can still be read.
+fn is_orphaned(trouble: &Trouble) -> bool {
+    trouble.to_string().contains("NOMASTERLINK")
 }
 
 /// A cluster that has lost a node in the middle may have no source for a shard on the next try: then

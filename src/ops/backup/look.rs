@@ -1,28 +1,27 @@
-//! What is there to back up: a cluster, or a server on its own, which is taken for a cluster of one
-//! shard that has every slot.
+//! What is there to back up: a cluster, or a master with its replicas, if any, which is taken for a
+//! cluster of one shard that has every slot.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::trouble::Trouble;
-use crate::cluster::{Access, Ask, Node, NodeError, survey};
-use crate::model::{Answer, Facts, Info, NodeAddr, NodeReport, Silence, Site, Survey, View};
+use crate::cluster::{Access, Ask, survey};
+use crate::model::{Answer, NodeReport, Role, SlotSet, Survey, Topology};
 
 /// What is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ground {
     /// A cluster.
     Cluster,
-    /// The server at that address, on its own.
-    Alone(NodeAddr),
+    /// Servers without cluster mode: one, or a master and its replicas, watched by Sentinels or not.
+    Alone,
 }
 
 impl Ground {
-    /// What a survey shows: a server without cluster support is on its own.
+    /// What a survey shows.
     pub fn of(survey: &Survey) -> Ground {
-        let alone = |node: &&NodeReport| node.silence() == Some(Silence::NotCluster);
-        match survey.nodes.iter().find(alone) {
-            Some(node) if survey.answered().next().is_none() => Ground::Alone(node.addr.clone()),
-            _ => Ground::Cluster,
+        match survey.form.is_cluster() {
+            true => Ground::Cluster,
+            false => Ground::Alone,
         }
     }
 }
@@ -38,43 +37,79 @@ pub(in crate::ops) enum Depth {
     Load,
 }
 
-/// Looks.
+/// Looks. Sentinels among the seeds are asked anew each time, so a failover in between is seen.
 pub(in crate::ops) async fn look(
     access: &Access,
     ground: &Ground,
     depth: Depth,
 ) -> Result<Survey, Trouble> {
-    match ground {
-        Ground::Cluster => {
-            let ask = Ask {
-                is_brief: depth == Depth::Brief,
-                has_all_settings: depth != Depth::Brief,
-                sample: depth.sample(),
-                ..Ask::default()
-            };
-            let survey = survey(access, &ask).await;
-            match survey.answered().count() {
-                0 => Err(Trouble::NoLook("no node of the cluster answers".to_owned())),
-                _ => Ok(survey),
-            }
+    let ask = Ask {
+        is_brief: depth == Depth::Brief,
+        has_all_settings: depth != Depth::Brief,
+        sample: depth.sample(),
+        ..Ask::default()
+    };
+    let seen = match ground {
+        Ground::Cluster => survey(access, &ask).await,
+        Ground::Alone => {
+            let mut access = access.clone();
+            access.takes_every_form = true;
+            on_its_own(survey(&access, &ask).await)
         }
-        Ground::Alone(addr) => {
-            let looked = alone(access, addr, depth.sample()).await;
-            looked.map_err(|error| Trouble::Source { shard: 1, error })
-        }
+    };
+    match (seen.answered().count(), ground) {
+        (0, Ground::Cluster) => Err(Trouble::NoLook("no node of the cluster answers".to_owned())),
+        (0, Ground::Alone) => Err(Trouble::NoLook("no server answers".to_owned())),
+        _ => Ok(seen),
     }
 }
 
-/// Whose replica a server on its own is, where it is one: writes cannot be paused through it.
-pub(super) fn followed(ground: &Ground, survey: &Survey) -> Option<String> {
-    let Ground::Alone(_) = ground else {
-        return None;
+/// Where no master answers and no Sentinel will name another, the replica that is furthest is taken for
+/// the whole: on the worst day it is all that is left.
+fn on_its_own(mut seen: Survey) -> Survey {
+    let topology = Topology::of(&seen);
+    let is_served = topology.voters().any(|master| master.is_answering);
+    if is_served || seen.sentinels.is_some() {
+        return seen;
+    }
+    let offset = |node: &NodeReport| {
+        node.facts()
+            .and_then(|f| f.info.number("slave_repl_offset"))
     };
-    let (_, facts) = survey.answered().next()?;
-    let info = &facts.info;
-    let is_replica = info.get("role") == Some("slave");
-    let (host, port) = (info.get("master_host")?, info.get("master_port")?);
-    is_replica.then(|| format!("{host}:{port}"))
+    let answering = seen.nodes.iter().filter(|node| node.facts().is_some());
+    let Some(mut last) = answering.max_by_key(|node| offset(node)).cloned() else {
+        return seen;
+    };
+    if let Answer::Facts(facts) = &mut last.answer {
+        facts.view.peers.retain(|peer| peer.flags.myself);
+        for me in &mut facts.view.peers {
+            me.flags.replica = false;
+            me.flags.master = true;
+            me.master = None;
+            me.slots = SlotSet::full();
+        }
+    }
+    seen.nodes = vec![last];
+    seen
+}
+
+/// Whose replica the server is that was taken for the whole: writes cannot be paused through it.
+pub(super) fn followed(ground: &Ground, survey: &Survey) -> Option<String> {
+    if *ground == Ground::Cluster {
+        return None;
+    }
+    let topology = Topology::of(survey);
+    let stands_in = survey.answered().find(|(node, facts)| {
+        let member = node.id.as_ref().and_then(|id| topology.member(id));
+        member.is_some_and(|member| member.role == Role::Master)
+            && facts.info.get("role") == Some("slave")
+    });
+    let (_, facts) = stands_in?;
+    let (host, port) = (
+        facts.info.get("master_host")?,
+        facts.info.get("master_port")?,
+    );
+    Some(format!("{host}:{port}"))
 }
 
 impl Depth {
@@ -84,50 +119,4 @@ impl Depth {
             Depth::Brief | Depth::Sources => Duration::ZERO,
         }
     }
-}
-
-/// A server on its own as a survey of one node that has every slot. Its run id stands in for the id
-/// of a cluster's node.
-async fn alone(access: &Access, addr: &NodeAddr, sample: Duration) -> Result<Survey, NodeError> {
-    let node = Node::connect(access, addr).await?;
-    let begun = Instant::now();
-    let info = info(&node).await?;
-    let (mut later, mut sample_ms) = (None, 0);
-    if !sample.is_zero() {
-        tokio::time::sleep(sample).await;
-        sample_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        later = Some(self::info(&node).await?);
-    }
-    let run_id = info.get("run_id").unwrap_or_default();
-    let line = format!(
-        "{run_id} {}:{}@0 myself,master - 0 0 1 connected 0-16383\n",
-        addr.host, addr.port
-    );
-    let view = View::parse(&line).map_err(|_| NodeError::NotRedis {
-        addr: addr.clone(),
-        saw: "INFO without a run id".to_owned(),
-    })?;
-    let id = view.myself().map(|peer| peer.id.clone());
-    let facts = Facts {
-        view,
-        info,
-        later,
-        sample_ms,
-        ..Facts::default()
-    };
-    Ok(Survey {
-        seeds: vec![addr.clone()],
-        nodes: vec![NodeReport {
-            id,
-            addr: addr.clone(),
-            site: Site::default(),
-            answer: Answer::Facts(Box::new(facts)),
-        }],
-        ..Survey::default()
-    })
-}
-
-async fn info(node: &Node) -> Result<Info, NodeError> {
-    let reply = node.say("INFO").await?;
-    Ok(Info::parse(&reply.text().unwrap_or_default()))
 }

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::report::{ClusterRow, NodeRow, Report, ShardRow};
+use super::report::{ClusterRow, NodeRow, Report, SentinelRow, ShardRow};
 use crate::health::{self, lag, latency, rates};
 use crate::model::{
-    Facts, Health, Info, Layout, Losses, Member, NodeReport, Role, Shard, Silence, Site, SlotSet,
-    Survey, Topology, losses,
+    Facts, Health, Info, Layout, Losses, Member, NodeReport, Role, SentinelAnswer, SentinelReport,
+    Sentinels, Shard, Silence, Site, SlotSet, Survey, Topology, form, losses,
 };
 
 /// Judges a survey.
 pub fn judge(survey: &Survey, options: &health::Options) -> Report {
     let topology = Topology::of(survey);
     let verdict = health::judge(survey, &topology, options);
-    let is_blind = survey.answered().next().is_none();
+    let watching = |sentinels: &Sentinels| sentinels.watching().next().is_some();
+    let is_blind =
+        survey.answered().next().is_none() && !survey.sentinels.as_ref().is_some_and(watching);
     Report {
         health: if is_blind {
             Health::Unknown
@@ -28,6 +30,7 @@ pub fn judge(survey: &Survey, options: &health::Options) -> Report {
             .enumerate()
             .map(|(n, shard)| shard_row(survey, &topology, n + 1, shard))
             .collect(),
+        sentinels: sentinel_rows(survey),
         findings: verdict.findings,
         skipped: verdict.skipped,
     }
@@ -64,6 +67,7 @@ fn cluster_row(survey: &Survey, topology: &Topology) -> ClusterRow {
             Some(by) => format!("{service} (by {by})"),
             None => service.to_string(),
         }),
+        form: survey.form,
         state: states
             .iter()
             .max_by_key(|&&state| state != "ok")
@@ -92,7 +96,42 @@ fn cluster_row(survey: &Survey, topology: &Topology) -> ClusterRow {
         failed_percent: rates::failed_percent(masters.iter().copied()),
         redirected_percent: rates::redirected_percent(masters.iter().copied()),
         versions: versions.into_iter().collect(),
-        survives: survives(topology),
+        survives: match survey.form.is_cluster() {
+            true => survives(topology),
+            false => Losses::default(),
+        },
+    }
+}
+
+fn sentinel_rows(survey: &Survey) -> Vec<SentinelRow> {
+    let all = survey.sentinels.iter().flat_map(|s| &s.asked);
+    all.map(sentinel_row).collect()
+}
+
+fn sentinel_row(report: &SentinelReport) -> SentinelRow {
+    let facts = report.facts();
+    let master = facts.and_then(|facts| facts.master.as_ref());
+    let number = |name: &str| master.and_then(|master| master.number(name));
+    let watching = facts.filter(|facts| facts.master.is_some());
+    let flags = ["o_down", "s_down"].into_iter();
+    SentinelRow {
+        addr: report.addr.clone(),
+        state: match &report.answer {
+            SentinelAnswer::Silent { silence, .. } => silence.to_string(),
+            SentinelAnswer::Facts(facts) if facts.master.is_none() => "stranger".into(),
+            SentinelAnswer::Facts(_) => "ok".into(),
+        },
+        name: master.and_then(|master| master.get("name").map(str::to_owned)),
+        master: master.and_then(form::address),
+        master_flags: master
+            .and_then(|master| flags.clone().find(|flag| form::is_flagged(master, flag)))
+            .map(str::to_owned),
+        quorum: number("quorum"),
+        sentinels: watching.map(|facts| facts.others.len() + 1),
+        replicas: watching.map(|facts| facts.replicas.len()),
+        down_after_ms: number("down-after-milliseconds"),
+        failover_timeout_ms: number("failover-timeout"),
+        version: facts.and_then(|facts| version(&facts.info)),
     }
 }
 

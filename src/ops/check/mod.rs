@@ -9,4 +9,4 @@ mod report;
 
 pub use build::judge;
 pub use changes::{Change, changes};
-pub use report::{ClusterRow, NodeRow, Report, ShardRow};
+pub use report::{ClusterRow, NodeRow, Report, SentinelRow, ShardRow};

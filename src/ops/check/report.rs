@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Finding, Health, Losses, NodeAddr, NodeId, Role, Skipped};
+use crate::model::{Finding, Form, Health, Losses, NodeAddr, NodeId, Role, Skipped};
 
 /// The whole answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Report {
     pub nodes: Vec<NodeRow>,
     /// A row a shard.
     pub shards: Vec<ShardRow>,
+    /// A row a Sentinel, where there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sentinels: Vec<SentinelRow>,
     /// What is wrong, the gravest first.
     pub findings: Vec<Finding>,
     /// What could not be looked at, and why.
@@ -30,6 +33,10 @@ pub struct ClusterRow {
     /// The managed service that it is, and by what that is known; `None` for servers of one's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
+    /// In which form the servers stand together. Outside of a cluster the master counts as the owner
+    /// of all slots.
+    #[serde(default, skip_serializing_if = "Form::is_cluster")]
+    pub form: Form,
     /// `ok` when every node that answered says `cluster_state:ok`, `fail` when one says `fail`.
     pub state: Option<String>,
     /// Nodes that anybody knows.
@@ -140,4 +147,31 @@ pub struct ShardRow {
     pub used_memory_bytes: Option<u64>,
     /// Commands a second at the master, over the sample.
     pub ops_per_second: Option<f64>,
+}
+
+/// A Sentinel in one row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SentinelRow {
+    /// Where it was asked.
+    pub addr: NodeAddr,
+    /// `ok`, or how it was silent.
+    pub state: String,
+    /// The name of the master that is meant.
+    pub name: Option<String>,
+    /// Where it sees that master, as the master announces itself.
+    pub master: Option<NodeAddr>,
+    /// How it flags the master when it holds it for down: `s_down`, `o_down`.
+    pub master_flags: Option<String>,
+    /// How many Sentinels must call the master dead.
+    pub quorum: Option<u64>,
+    /// How many Sentinels it knows, itself included.
+    pub sentinels: Option<usize>,
+    /// How many replicas it knows.
+    pub replicas: Option<usize>,
+    /// After how long without a sound reply it holds a server for down.
+    pub down_after_ms: Option<u64>,
+    /// How long a failover may take.
+    pub failover_timeout_ms: Option<u64>,
+    /// `Redis 7.0.15`.
+    pub version: Option<String>,
 }

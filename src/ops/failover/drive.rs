@@ -17,7 +17,7 @@ use crate::cluster::{Access, Ask, survey};
 use crate::host::drill::{HostError, Hosts};
 use crate::host::journal::{Journal, JournalError};
 use crate::model::{
-    Act, Consent, Deed, DrilledNode, Events, Fault, NodeAddr, Recording, Survey, Topology,
+    Act, Consent, Deed, DrilledNode, Events, Fault, NodeAddr, Recording, Role, Survey, Topology,
 };
 
 /// Between two looks at what keeps a step from being safe.
@@ -107,6 +107,19 @@ pub async fn apply(
     Ok(recording)
 }
 
+/// The Sentinels by name, for what they said.
+fn sentinels(first: &Survey) -> Vec<DrilledNode> {
+    let named = Standing::of(first.clone()).sentinels().into_iter();
+    let node = |(id, addr)| DrilledNode {
+        id,
+        addr,
+        role: Role::Unknown,
+        shard: None,
+        epoch: 0,
+    };
+    named.map(node).collect()
+}
+
 impl Drilling<'_> {
     fn recording(&self, first: &Survey) -> Recording {
         let topology = Topology::of(first);
@@ -128,7 +141,9 @@ impl Drilling<'_> {
             conditions: plan::conditions(first, &topology),
             load: self.options.load.clone(),
             shards: plan::shards(first, &topology),
-            nodes: topology.members.values().filter_map(node).collect(),
+            nodes: (topology.members.values().filter_map(node))
+                .chain(sentinels(first))
+                .collect(),
             rounds: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Access, Ask, Command, Node, NodeError, survey};
+use crate::cluster::{Access, Ask, Command, Node, NodeError, fail_over, survey};
 use crate::model::{Fault, NodeId, Role, Survey, Topology};
 
 /// Between two looks.
@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Servers give a manual failover 5 s; only then is it asked for again.
 const AGAIN: Duration = Duration::from_secs(6);
 
-/// Asks the replica of that master that is furthest to take over.
+/// Asks the replica of that master that is furthest to take over; where there are Sentinels they choose.
 pub async fn hand_over(
     access: &Access,
     seen: &Survey,
@@ -19,6 +19,9 @@ pub async fn hand_over(
     master: &NodeId,
     fault: Fault,
 ) -> Result<(), NodeError> {
+    if !seen.form.is_cluster() {
+        return fail_over(access).await;
+    }
     let offset = |id: &NodeId| {
         let facts = seen.facts(id)?;
         facts.info.number("slave_repl_offset")

@@ -150,10 +150,17 @@ fn survivors(survey: &Survey, topology: &Topology, step: &Step) -> Vec<String> {
     let struck = topology.voters().filter(|voter| all.contains(&voter.id));
     let left = voters - struck.count();
     if left < voters && step.fault.causes_promotion() && !step.fault.is_handover() {
-        let needed = voters / 2 + 1;
-        lines.push(format!(
-            "{left} of {voters} masters are left, and {needed} elect"
-        ));
+        lines.push(match conditions(survey, topology).watched {
+            Some(watch) => format!(
+                "of {} {} must hold the master for down, and a majority elects who leads the failover",
+                words::counted(watch.sentinels, "Sentinel"),
+                watch.quorum
+            ),
+            None => {
+                let needed = voters / 2 + 1;
+                format!("{left} of {voters} masters are left, and {needed} elect")
+            }
+        });
     }
     lines.extend(
         all.iter()

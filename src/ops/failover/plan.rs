@@ -8,7 +8,7 @@ use super::preflight::{Accepted, Refusal, quorum_lost, refusals, successors, uns
 use super::target::{Target, TargetError, aims, rolling, targets};
 use crate::model::{
     Budgets, Conditions, DrilledShard, Fault, LoadShape, NodeId, NodeReport, Role, Survey,
-    Topology, Vendor, Victim,
+    Topology, Vendor, Victim, Watch,
 };
 
 /// One fault that the user asked for.
@@ -155,6 +155,13 @@ pub fn plan(survey: &Survey, topology: &Topology, options: &Options) -> Result<P
             refused.extend(refusals(survey, topology, step, &options.accepted));
         }
     }
+    if options.restores_roles && !survey.form.is_cluster() {
+        refused.push(Refusal {
+            why: "Sentinels choose who leads, so the master of before cannot be made to lead again"
+                .to_owned(),
+            next: "leave --restore-roles out".to_owned(),
+        });
+    }
     refused.dedup();
     if !refused.is_empty() {
         return Err(NoPlan::Refused(refused));
@@ -272,7 +279,7 @@ pub(super) fn is_leading(topology: &Topology, id: &NodeId) -> bool {
 /// majority to elect it. Empty when nobody is.
 pub(super) fn awaited(survey: &Survey, topology: &Topology, step: &Step) -> Vec<NodeId> {
     let all = step.all_victims();
-    if !step.fault.causes_promotion() || quorum_lost(topology, step.fault, &all).is_some() {
+    if !step.fault.causes_promotion() || quorum_lost(survey, topology, step.fault, &all).is_some() {
         return Vec::new();
     }
     let has_successor = |id: &NodeId| !successors(survey, topology, id, &all).is_empty();
@@ -317,6 +324,8 @@ pub fn conditions(survey: &Survey, topology: &Topology) -> Conditions {
     let first = survey.answered().next().map(|(_, facts)| facts);
     let setting = |name: &str| first.and_then(|facts| facts.setting_number(name));
     let word = |name: &str| first.and_then(|facts| facts.setting(name));
+    let watched = survey.sentinels.as_ref().and_then(|s| s.watching().next());
+    let sentinel = |name: &str| watched.and_then(|(_, _, master)| master.number(name));
     let vendor = match first.map(|facts| facts.info.vendor()) {
         Some(Vendor::Valkey) => "valkey",
         _ => "redis",
@@ -327,7 +336,15 @@ pub fn conditions(survey: &Survey, topology: &Topology) -> Conditions {
         version: version
             .map(|version| version.to_string())
             .unwrap_or_default(),
-        node_timeout_ms: setting("cluster-node-timeout").unwrap_or(15_000),
+        node_timeout_ms: match sentinel("down-after-milliseconds") {
+            Some(down_after) => down_after,
+            None => setting("cluster-node-timeout").unwrap_or(15_000),
+        },
+        watched: survey.sentinels.as_ref().map(|sentinels| Watch {
+            sentinels: sentinels.watching().count(),
+            quorum: sentinel("quorum").unwrap_or(0),
+            failover_timeout_ms: sentinel("failover-timeout").unwrap_or(180_000),
+        }),
         ping_interval_ms: setting("cluster-ping-interval"),
         masters: topology.voters().count(),
         nodes: topology.members.len(),

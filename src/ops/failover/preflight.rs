@@ -96,7 +96,7 @@ pub fn refusals(
             });
         }
     };
-    if let Some(why) = quorum_lost(topology, step.fault, &victims) {
+    if let Some(why) = quorum_lost(survey, topology, step.fault, &victims) {
         refuse(Accepted::QuorumLoss, why);
     }
     for id in &victims {
@@ -104,8 +104,36 @@ pub fn refusals(
             refuse(what, why);
         }
     }
+    refusals.extend(needs_cluster(survey, step));
     refusals.extend(debug_refused(survey, step));
     refusals
+}
+
+/// What cannot be drilled without cluster mode.
+fn needs_cluster(survey: &Survey, step: &Step) -> Option<Refusal> {
+    if survey.form.is_cluster() {
+        return None;
+    }
+    if survey.sentinels.is_none() {
+        return Some(Refusal {
+            why: "these servers are not in cluster mode, and no Sentinel was asked that would replace the master"
+                .to_owned(),
+            next: "give the address of a Sentinel that watches them".to_owned(),
+        });
+    }
+    let of_clusters = [
+        Fault::Force,
+        Fault::Takeover,
+        Fault::IsolateBus,
+        Fault::IsolatePeers,
+    ];
+    let second = step.second.iter().map(|second| second.fault);
+    let mut faults = std::iter::once(step.fault).chain(second);
+    let fault = faults.find(|fault| of_clusters.contains(fault))?;
+    Some(Refusal {
+        why: format!("{fault} is a matter of the cluster bus, and these servers have none"),
+        next: "with Sentinels drill kill, stop, pause, shutdown, sleep or failover".to_owned(),
+    })
 }
 
 /// What the fault would do to the shard of a node that leads it.
@@ -198,7 +226,16 @@ fn debug_refused(survey: &Survey, step: &Step) -> Option<Refusal> {
 }
 
 /// Whether fewer than a majority of the masters would be left.
-pub(super) fn quorum_lost(topology: &Topology, fault: Fault, victims: &[NodeId]) -> Option<String> {
+pub(super) fn quorum_lost(
+    survey: &Survey,
+    topology: &Topology,
+    fault: Fault,
+    victims: &[NodeId],
+) -> Option<String> {
+    if !survey.form.is_cluster() {
+        // Sentinels vote there, and none of them is struck.
+        return None;
+    }
     if fault.is_handover() || matches!(fault, Fault::FastRestart | Fault::Slow) {
         return None;
     }

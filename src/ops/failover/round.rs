@@ -171,7 +171,13 @@ impl Drilling<'_> {
         let ahead = load.began().saturating_duration_since(Instant::now());
         let seeing = Seeing {
             began_at_ms: epoch_ms() + u64::try_from(ahead.as_millis()).unwrap_or(0),
-            watch: Watch::start(self.access, &now.nodes(), load.began(), EVERY),
+            watch: Watch::start(
+                self.access,
+                &now.nodes(),
+                &now.sentinels(),
+                load.began(),
+                EVERY,
+            ),
             load,
             deeds: Vec::new(),
             notes: Vec::new(),
@@ -277,7 +283,7 @@ impl Drilling<'_> {
         sightings: &[Sighting],
         seeing: &Seeing,
     ) -> bool {
-        let observers = now.ids().len() - step.all_victims().len();
+        let observers = now.observers(step.all_victims().len());
         let since = seeing.at(Act::FaultAsked);
         let shard = now.topology.shard_number(id).unwrap_or(0);
         promoted_at(sightings, &now.shard_of(id), id, observers, since)
@@ -339,7 +345,7 @@ fn elections(
     now: &Standing,
     seeing: &Seeing,
 ) -> Vec<(NodeId, NodeId)> {
-    let observers = now.ids().len() - step.all_victims().len();
+    let observers = now.observers(step.all_victims().len());
     let since = seeing.at(Act::FaultAsked);
     let elected = |id: NodeId| {
         let seen = promoted_at(sightings, &now.shard_of(&id), &id, observers, since)?;

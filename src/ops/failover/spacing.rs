@@ -25,7 +25,9 @@ impl Spacing {
             .split('.')
             .filter_map(|part| part.parse().ok())
             .collect();
-        let is_free = conditions.vendor == "valkey" && version >= vec![8, 1];
+        // Sentinels forget of a failover all that would hold up the next one (sentinelResetMaster).
+        let is_free = conditions.watched.is_some()
+            || (conditions.vendor == "valkey" && version >= vec![8, 1]);
         let timeout = Duration::from_millis(conditions.node_timeout_ms);
         let margin = Duration::from_millis(500);
         let spaced = |wait: Duration| {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::cluster::load::ShardAtStart;
+use crate::cluster::sentinel_id;
 use crate::host::drill::NodeAtHost;
-use crate::model::{NodeAddr, NodeId, Survey, Topology};
+use crate::model::{NodeAddr, NodeId, Sentinels, Survey, Topology};
 
 /// A survey and the picture that it makes.
 pub(super) struct Standing {
@@ -37,6 +38,21 @@ impl Standing {
         let ids = self.topology.members.keys();
         ids.filter_map(|id| Some((id.clone(), self.addr(id)?)))
             .collect()
+    }
+
+    /// The Sentinels that answer, with what stands for their ids.
+    pub(super) fn sentinels(&self) -> Vec<(NodeId, NodeAddr)> {
+        let all = self.seen.sentinels.iter().flat_map(Sentinels::watching);
+        all.map(|(report, ..)| (sentinel_id(&report.addr), report.addr.clone()))
+            .collect()
+    }
+
+    /// How many have a say in who leads, when those are struck.
+    pub(super) fn observers(&self, struck: usize) -> usize {
+        match self.seen.form.is_cluster() {
+            true => self.ids().len() - struck,
+            false => self.sentinels().len(),
+        }
     }
 
     /// Every node of the shard that this node belongs to.

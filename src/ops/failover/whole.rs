@@ -48,7 +48,9 @@ pub(super) async fn wait_whole(
             repairs,
         };
     }
-    repairs.extend(introduce(access, &survey).await);
+    if survey.form.is_cluster() {
+        repairs.extend(introduce(access, &survey).await);
+    }
     let (survey, missing) = look_until(access, ids, patience - first).await;
     Wholeness {
         survey,
@@ -126,7 +128,9 @@ pub fn missing(survey: &Survey, ids: &BTreeSet<NodeId>) -> Vec<String> {
             missing.push(format!("{} flags {nodes} as failing", node.addr));
         }
     }
-    missing.extend(ids.iter().filter_map(|id| moved(survey, id)));
+    if survey.form.is_cluster() {
+        missing.extend(ids.iter().filter_map(|id| moved(survey, id)));
+    }
     missing
 }
 

@@ -11,7 +11,7 @@ use super::rules::{GROUPS, guide};
 use super::service;
 use super::settle::settle;
 use crate::health::Profile;
-use crate::model::{Evidence, KeysSeen, NodeAddr, Probe, Skipped, Subject, Topology};
+use crate::model::{Evidence, Form, KeysSeen, NodeAddr, Probe, Skipped, Subject, Topology};
 
 /// What the rules are asked with.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +69,8 @@ pub fn judge(evidence: &Evidence, options: &Options) -> Report {
         skipped: unread(&case),
         ..Found::default()
     };
-    for rule in rules().filter(|rule| is_asked(rule, options)) {
+    let form = evidence.survey.form;
+    for rule in rules().filter(|rule| is_asked(rule, options) && fits(rule, form)) {
         found.ask(rule, &case);
     }
     found
@@ -147,6 +148,11 @@ fn is_asked(rule: &Rule, options: &Options) -> bool {
         return false;
     }
     (options.only.is_empty() || names(&options.only)) && !names(&options.except)
+}
+
+/// Servers without cluster mode have no bus, no slots and no elections of their own.
+fn fits(rule: &Rule, form: Form) -> bool {
+    form.is_cluster() || !covers("cluster", rule.id)
 }
 
 /// Whether an id that was given means that rule: its own, or its group's (`memory`).

@@ -128,15 +128,25 @@ pub fn servers(report: &Report) -> String {
         format!("{} {}", of.vendor, of.version),
         human::counted(of.masters, "master"),
         human::counted(of.nodes, "node"),
-        format!("node timeout {}", human::millis(of.node_timeout_ms as f64)),
+        match &of.watched {
+            None => format!("node timeout {}", human::millis(of.node_timeout_ms as f64)),
+            Some(watch) => format!(
+                "{}, quorum {}, down after {}",
+                human::counted(watch.sentinels, "Sentinel"),
+                watch.quorum,
+                human::millis(of.node_timeout_ms as f64)
+            ),
+        },
     ];
-    if let Some(ms) = of.ping_interval_ms {
+    if let Some(ms) = of.ping_interval_ms.filter(|_| of.watched.is_none()) {
         parts.push(format!("ping interval {}", human::millis(ms as f64)));
     }
-    parts.push(match of.is_full_coverage {
-        true => "full coverage required".to_owned(),
-        false => "partial coverage allowed".to_owned(),
-    });
+    if of.watched.is_none() {
+        parts.push(match of.is_full_coverage {
+            true => "full coverage required".to_owned(),
+            false => "partial coverage allowed".to_owned(),
+        });
+    }
     parts.push(match of.is_append_only {
         true => "append-only file".to_owned(),
         false => "no append-only file".to_owned(),

@@ -204,20 +204,22 @@ fn expect_taken_again(stage: &Stage, outcome: &Outcome) -> Snapshot {
 }
 
 #[test]
-fn a_replica_on_its_own_is_cut_by_the_clock() {
+fn a_replica_whose_master_does_not_answer_is_cut_by_the_clock() {
     let alone = |args: &[&str]| {
         Server::start_with(Spec {
             is_cluster: false,
             ..Spec::with_args(args)
         })
     };
-    let master = alone(&[]);
+    let mut master = alone(&[]);
     let follows = ["--replicaof", "127.0.0.1", &master.port().to_string()];
     let replica = alone(&follows);
     master.cli(&["SET", "a", "1"]);
     until("the replica has it", LIMIT, || {
         replica.cli(&["DBSIZE"]).trim() == "1"
     });
+    // Frozen, so that the link still stands.
+    master.pause();
     let home = Home::new();
     let folder = home.path().join("repository");
     let path = folder.display().to_string();
@@ -231,4 +233,15 @@ fn a_replica_on_its_own_is_cut_by_the_clock() {
     assert!(remarks.contains(&told), "{remarks}");
     assert_eq!(snapshot(&outcome)["cut"], "clock");
     assert_eq!(prove(&open(&folder, None), "latest").keys(), 1);
+
+    // Gone for good, it can still be read, if no longer by replication.
+    master.kill();
+    until("the replica notices", LIMIT, || {
+        let link = replica.field(&["INFO", "replication"], "master_link_status");
+        link.as_deref() == Some("down")
+    });
+    let outcome = home.goodcache(&args).run().expect(0);
+    let remarks = outcome.json()["report"]["remarks"].to_string();
+    assert!(remarks.contains("keys are read one by one"), "{remarks}");
+    assert_eq!(snapshot(&outcome)["keys"], 1);
 }

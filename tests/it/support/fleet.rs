@@ -21,6 +21,11 @@ impl Fleet {
         Fleet::start_with(count, |_| Spec::default())
     }
 
+    /// Servers that run already.
+    pub fn of(servers: Vec<Server>) -> Fleet {
+        Fleet(servers)
+    }
+
     /// Starts that many, each as told by its number.
     pub fn start_with(count: usize, spec: impl Fn(usize) -> Spec) -> Fleet {
         std::thread::scope(|scope| {

@@ -35,6 +35,14 @@ impl Reply {
             other => Ok(other.to_string()),
         }
     }
+
+    /// The texts of a list; of anything else none.
+    pub fn texts(self) -> Vec<String> {
+        match self {
+            Reply::Array(items) => items.iter().map(Reply::to_string).collect(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for Reply {

@@ -36,6 +36,8 @@ pub struct Spec {
     pub binary: PathBuf,
     /// Whether it is a cluster node.
     pub is_cluster: bool,
+    /// Whether it is a Sentinel, which needs a file of its own.
+    pub is_sentinel: bool,
     /// `requirepass` and `masterauth`.
     pub password: Option<String>,
     /// TLS on its port instead of plain text.
@@ -46,6 +48,8 @@ pub struct Spec {
     pub args: Vec<String>,
     /// Whether it has a configuration file (`server.conf` in its folder), empty at first.
     pub has_file: bool,
+    /// Whether that file holds all of it, so that whoever has the file can start the server again.
+    pub lives_in_file: bool,
 }
 
 impl Default for Spec {
@@ -53,11 +57,13 @@ impl Default for Spec {
         Spec {
             binary: default_binary(),
             is_cluster: true,
+            is_sentinel: false,
             password: None,
             tls: None,
             port: None,
             args: Vec::new(),
             has_file: false,
+            lives_in_file: false,
         }
     }
 }
@@ -258,23 +264,26 @@ fn launch(spec: &Spec, dir: &Path, port: u16) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .args(["--bind", "127.0.0.1", "--daemonize", "no"])
-        .args([
-            "--logfile",
-            "server.log",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]);
+        .args(["--logfile", "server.log"]);
+    if !spec.is_sentinel {
+        command.args(["--save", "", "--appendonly", "no"]);
+    }
     match &spec.tls {
         Some(certificates) => command.args(certificates.server_args(port)),
         None => command.args(["--port", &port.to_string()]),
     };
+    if spec.is_sentinel {
+        command.arg("--sentinel");
+    }
     if spec.is_cluster {
         command.args(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]);
     }
     if let Some(password) = &spec.password {
-        command.args(["--requirepass", password, "--masterauth", password]);
+        command.args(["--requirepass", password]);
+        match spec.is_sentinel {
+            true => command.args(["--sentinel", "sentinel-pass", password]),
+            false => command.args(["--masterauth", password]),
+        };
     }
     let bus = port.wrapping_add(BUS).to_string();
     for arg in &spec.args {
@@ -283,9 +292,35 @@ fn launch(spec: &Spec, dir: &Path, port: u16) -> Child {
                 .replace("{bus}", &bus),
         );
     }
+    if spec.lives_in_file {
+        command = from_file(&command, &spec.binary, dir);
+    }
     command
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start {}: {error}", spec.binary.display()))
+}
+
+/// The same server with all its arguments in a file. What is there already stays: servers write to it.
+fn from_file(command: &Command, binary: &Path, dir: &Path) -> Command {
+    let file = dir.join("server.conf");
+    if !file.exists() {
+        let mut text = format!("dir \"{}\"", dir.display());
+        for arg in command.get_args().map(|arg| arg.to_str().unwrap()) {
+            match arg.strip_prefix("--") {
+                Some(name) => text.push_str(&format!("\n{name}")),
+                None => text.push_str(&format!(" \"{arg}\"")),
+            }
+        }
+        fs::write(&file, text + "\n").unwrap();
+    }
+    let mut command = Command::new(binary);
+    command
+        .arg(file)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
 }
 
 /// A port that is free now, and its bus port too.

@@ -48,7 +48,13 @@ pub fn advice(
     let mut lines = vec![retries(recording, longest_ms, is_over)];
     lines.extend(failures(outcomes));
     lines.extend(timeouts(recording, outcomes));
-    if !promotions.is_empty() {
+    if !promotions.is_empty() && recording.conditions.watched.is_some() {
+        lines.push(
+            "the new master is learnt from a Sentinel: let clients ask one whenever a connection breaks or a \
+             write is refused with READONLY, as their libraries do for Sentinel"
+                .to_owned(),
+        );
+    } else if !promotions.is_empty() {
         lines.push(
             "the new master is learnt from the first redirection (MOVED), not by the clock: \
              REDIS_CLUSTER_SLOTS_REFRESH_INTERVAL bounds only how long a client keeps an old slot map \
@@ -119,13 +125,14 @@ fn timeouts(recording: &Recording, outcomes: &BTreeMap<Outcome, u64>) -> Option<
         format!(
             "{} without a reply and may have been applied, so that only writes that may be applied \
              twice should be tried again; keep connect and read timeouts (here {}) well below \
-             cluster-node-timeout {}",
+             {} {}",
             words::plural(
                 usize::try_from(hung + broken).unwrap_or(usize::MAX),
                 "operation ended",
                 "operations ended"
             ),
             spoken_limit(recording.load.client_timeout_ms),
+            recording.conditions.timeout_name(),
             spoken_limit(recording.conditions.node_timeout_ms),
         )
     })

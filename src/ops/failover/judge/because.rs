@@ -18,6 +18,13 @@ impl Rules<'_> {
     }
 
     pub(super) fn why_detection(&self) -> String {
+        if self.is_watched() {
+            return format!(
+                "down-after-milliseconds {} after the last answer, or the next question; Sentinels ask \
+                 once a second",
+                self.timeout()
+            );
+        }
         let peers = self.conditions.nodes.saturating_sub(1);
         let source = match ping_interval(self.conditions) {
             Some(interval) if interval as f64 <= self.s => "cluster-ping-interval".to_owned(),
@@ -35,6 +42,13 @@ impl Rules<'_> {
     }
 
     pub(super) fn why_agreement(&self) -> String {
+        if let Some(watch) = &self.conditions.watched {
+            return format!(
+                "{} of {} must hold it for down, and ask each other once a second",
+                watch.quorum,
+                words::counted(watch.sentinels, "Sentinel")
+            );
+        }
         let masters = self.conditions.masters;
         format!(
             "{} of {} must suspect it, and their reports ride on pings",
@@ -44,6 +58,10 @@ impl Rules<'_> {
     }
 
     pub(super) fn why_election(&self) -> String {
+        if self.is_watched() {
+            return "a Sentinel is elected, chooses a replica and promotes it, a step each tenth of a second"
+                .to_owned();
+        }
         let server = self.server();
         if self.is_at_once() {
             return format!("the best replica stands at once ({server}), then votes");
@@ -65,6 +83,9 @@ impl Rules<'_> {
 
     pub(super) fn why_total(&self, is_stop: bool) -> String {
         let before = if is_stop { "shutdown, " } else { "" };
+        if self.is_watched() {
+            return format!("{before}the parts together");
+        }
         format!(
             "{before}{} + {:.2} x {} + gossip + election ({})",
             self.timeout(),
@@ -76,7 +97,8 @@ impl Rules<'_> {
 
     pub(super) fn why_start(&self) -> String {
         format!(
-            "killed, started and its data read, which must be over before cluster-node-timeout {}",
+            "killed, started and its data read, which must be over before {} {}",
+            self.conditions.timeout_name(),
             self.timeout()
         )
     }

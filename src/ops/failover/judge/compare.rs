@@ -77,7 +77,7 @@ fn differences(today: &Recording, baseline: &Recording) -> Option<String> {
     let mut all = Vec::new();
     if now.node_timeout_ms != then.node_timeout_ms {
         let timeout = spoken_limit(then.node_timeout_ms);
-        all.push(format!("cluster-node-timeout {timeout}"));
+        all.push(format!("{} {timeout}", then.timeout_name()));
     }
     if (&now.vendor, &now.version) != (&then.vendor, &then.version) {
         all.push(format!("{} {}", then.vendor, then.version));

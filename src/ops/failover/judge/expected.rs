@@ -2,7 +2,7 @@
 //! course has. The figures are in `rules`, the words in `because`.
 
 use super::super::report::Term;
-use super::rules::{Band, CRON_MS, Rules, VOTE_MS, WRITABLE_DELAY_MS};
+use super::rules::{ASK_MS, Band, CRON_MS, Rules, VOTE_MS, WRITABLE_DELAY_MS};
 use crate::model::{Conditions, Fault, LoadShape};
 
 /// How an outage goes.
@@ -87,6 +87,13 @@ impl Rules<'_> {
     /// Back before anybody takes over: the start, and then what a master that has just started waits
     /// by itself.
     fn restart(&self) -> Vec<Term> {
+        if self.is_watched() {
+            let start = Band(0.0, 100.0, self.t + self.period);
+            return vec![
+                term("start", start, self.why_start()),
+                term("total", start, "start".to_owned()),
+            ];
+        }
         let delay = WRITABLE_DELAY_MS;
         let latest = CRON_MS + self.period;
         let start = Band(0.0, 100.0, self.t);
@@ -101,6 +108,12 @@ impl Rules<'_> {
     }
 
     fn handover(&self, fault: Fault) -> Term {
+        if self.is_watched() {
+            let why = "the chosen replica leads before the old master is told to follow, so writes hardly \
+                       stop; what the old one takes meanwhile is lost";
+            let band = Band(0.0, 50.0, 2.0 * ASK_MS + self.period);
+            return term("total", band, why.to_owned());
+        }
         let (band, why) = match fault {
             Fault::Failover => (
                 Band(0.0, 40.0, 100.0 + self.period),

@@ -12,7 +12,7 @@ use super::names::Names;
 use super::outage::end;
 use super::when::{all_targets, asked_at, fault_at, ms_between};
 use crate::model::{
-    Act, Change, NodeAddr, NodeId, Outcome, Recording, Role, Round, Sighting, words,
+    Act, Change, NodeAddr, NodeId, Outcome, Recording, Role, Round, Sighting, Watch, words,
 };
 
 /// A new master that a majority of views agrees on.
@@ -114,6 +114,7 @@ pub struct Successions {
 /// Follows who led each shard through the rounds.
 pub fn successions(recording: &Recording, names: &Names) -> Successions {
     let mut found = Successions::default();
+    let watched = recording.conditions.watched.as_ref();
     let (mut leaders, mut highest) = (names.masters(), names.epoch());
     for round in &recording.rounds {
         for victim in all_targets(round).filter(|victim| victim.role == Role::Master) {
@@ -124,7 +125,7 @@ pub fn successions(recording: &Recording, names: &Names) -> Successions {
         }
         let before = leaders.clone();
         for (&shard, first) in &before {
-            let of_shard = in_shard(round, shard, first, highest, names);
+            let of_shard = in_shard(round, shard, first, highest, names, watched);
             if let Some(last) = of_shard.last() {
                 leaders.insert(shard, last.seen.to.clone());
             }
@@ -145,10 +146,14 @@ fn in_shard(
     first: &NodeId,
     highest: u64,
     names: &Names,
+    watched: Option<&Watch>,
 ) -> Vec<Succession> {
     let nodes = names.shard(shard);
     let victims: BTreeSet<&NodeId> = all_targets(round).map(|victim| &victim.id).collect();
-    let observers = names.count().saturating_sub(victims.len());
+    let observers = match watched {
+        Some(watch) => watch.sentinels,
+        None => names.count().saturating_sub(victims.len()),
+    };
     let views: Vec<Sighting> = round
         .sightings
         .iter()

@@ -7,6 +7,10 @@
 //! replica of Redis, or of Valkey up to 8, waits 500 ms and up to 500 ms by chance; one of Valkey 9
 //! stands at once (`clusterCron`, `clusterHandleReplicaFailover` in cluster.c, cluster_legacy.c).
 //!
+//! Sentinels ask every instance once a second, and each other once a second while they suspect one
+//! (`SENTINEL_PING_PERIOD`, `SENTINEL_ASK_PERIOD`); an election among them takes a round trip, and the
+//! leader goes one step of the failover with each turn of its timer (sentinel.c).
+//!
 //! The widths come from 530 faults done to Redis 7.0 and 8.0 and Valkey 8.0, 8.1 and 9.1.
 
 use super::when::period_ms;
@@ -33,6 +37,8 @@ pub(super) struct Band(pub(super) f64, pub(super) f64, pub(super) f64);
 
 /// The servers' event loop looks after the cluster so often.
 pub(super) const CRON_MS: f64 = 100.0;
+/// Sentinels ask instances, and each other, so often.
+pub(super) const ASK_MS: f64 = 1000.0;
 /// A starting master refuses work for so long (`CLUSTER_WRITABLE_DELAY`).
 pub(super) const WRITABLE_DELAY_MS: f64 = 2000.0;
 /// Votes: a round trip, and nodes.conf written to disk by each voter and the winner.
@@ -69,6 +75,16 @@ impl Rules<'_> {
 
     /// When the first node suspects it: the earliest of all that look.
     pub(super) fn detection(&self) -> Band {
+        if self.is_watched() {
+            // Of a closed connection the last answer counts, which is up to a period old; of one that
+            // hangs the next question.
+            let least = (self.t - ASK_MS).max(0.0);
+            return Band(
+                least,
+                self.t + ASK_MS / 4.0,
+                self.t + ASK_MS + 2.0 * CRON_MS,
+            );
+        }
         let nodes = self.conditions.nodes.max(2) as f64;
         let first = self.t + self.s / nodes + CRON_MS / 2.0;
         Band(self.t, first, self.t + self.s + CRON_MS)
@@ -81,12 +97,18 @@ impl Rules<'_> {
 
     /// From the first suspicion to the agreement of a majority.
     pub(super) fn agreement(&self) -> Band {
+        if self.is_watched() {
+            return Band(0.0, ASK_MS / 2.0, 2.0 * ASK_MS + 2.0 * CRON_MS);
+        }
         let agreed = self.t + self.s * self.quorum + self.gossip().1;
         let mid = (agreed - self.detection().1).max(0.0);
         Band(0.0, mid, self.s + self.gossip().2)
     }
 
     pub(super) fn election(&self) -> Band {
+        if self.is_watched() {
+            return Band(0.0, 5.0 * CRON_MS, ASK_MS + 10.0 * CRON_MS);
+        }
         let others = self.struck.saturating_sub(1) as f64;
         if !self.is_at_once() {
             let ranked = is_at_least(self.conditions, "valkey", 8, 1);
@@ -124,6 +146,16 @@ impl Rules<'_> {
     /// From the death until the first write. Narrower than its terms together: who suspects late
     /// agrees at once.
     pub(super) fn whole(&self) -> Band {
+        if self.is_watched() {
+            let terms = [
+                self.detection(),
+                self.agreement(),
+                self.election(),
+                self.client(),
+            ];
+            let sum = |of: fn(&Band) -> f64| terms.iter().map(of).sum::<f64>();
+            return Band(sum(|b| b.0), sum(|b| b.1), sum(|b| b.2));
+        }
         let (gossip, election, client) = (self.gossip(), self.election(), self.client());
         let agreed = self.t + self.s * self.quorum + gossip.1;
         let latest = self.detection().2 + gossip.2;
@@ -132,6 +164,11 @@ impl Rules<'_> {
             agreed + election.1 + client.1,
             latest + election.2 + client.2,
         )
+    }
+
+    /// Whether Sentinels decide.
+    pub(super) fn is_watched(&self) -> bool {
+        self.conditions.watched.is_some()
     }
 
     /// Whether the best replica stands without waiting.

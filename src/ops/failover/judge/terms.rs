@@ -232,6 +232,19 @@ fn next(name: &str, conditions: &Conditions) -> String {
     let timeout = spoken_limit(conditions.node_timeout_ms);
     let has_interval = conditions.ping_interval_ms.is_some();
     match name {
+        "detection" if conditions.watched.is_some() => format!(
+            "lower down-after-milliseconds (now {timeout}) on every Sentinel, but not below the longest \
+             stall of a server (fork of a big heap, slow script, big DEL), or masters that are alive are \
+             replaced"
+        ),
+        "agreement" if conditions.watched.is_some() => {
+            "no setting does: Sentinels ask each other once a second".to_owned()
+        }
+        "election" if conditions.watched.is_some() => {
+            "no setting does; see the Sentinels' logs when it took more than a second or two: votes \
+             were split"
+                .to_owned()
+        }
         "detection" => format!(
             "lower cluster-node-timeout (now {timeout}) on every node, but not below the longest \
              stall of an event loop (fork of a big heap, slow script, big DEL), or nodes that are \
