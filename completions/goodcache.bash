@@ -37,6 +37,9 @@ _goodcache() {
             goodcache,restore)
                 cmd="goodcache__subcmd__restore"
                 ;;
+            goodcache,rotate-password)
+                cmd="goodcache__subcmd__rotate__subcmd__password"
+                ;;
             goodcache,tune)
                 cmd="goodcache__subcmd__tune"
                 ;;
@@ -74,7 +77,7 @@ _goodcache() {
 
     case "${cmd}" in
         goodcache)
-            opts="-v -q -h -V --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help --version create check failover-test restore tune destroy generate backup"
+            opts="-v -q -h -V --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help --version create check failover-test restore tune rotate-password destroy generate backup"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1678,6 +1681,88 @@ _goodcache() {
                     ;;
                 --max-stall)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --node-map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --docker-map)
+                    COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        goodcache__subcmd__rotate__subcmd__password)
+            opts="-y -o -v -q -h --of --new-password-file --generate --finish --wait-for-clients --undo --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --of)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --new-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table markdown json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table markdown json" -- "${cur}"))
                     return 0
                     ;;
                 --config)

@@ -51,6 +51,7 @@ complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "check" -d 'Ask 
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "failover-test" -d 'Break the cluster on purpose, measure the outage, count lost writes, and put it back'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "restore" -d 'Put a snapshot, or RDB files, into a cluster of any shape, and prove that all of it is there'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "tune" -d 'Advise what to set, from what the cluster really does; apply it safely, undo it exactly'
+complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "rotate-password" -d 'Give a user of the running cluster a new password, without an outage'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "destroy" -d 'Take away a cluster that create made'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "generate" -d 'Write shell completions or man pages'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "backup" -d 'Take a snapshot of the whole cluster, and keep, prove, prune and copy those that were taken'
@@ -350,6 +351,38 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s q -l quiet 
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l insecure -d 'Accept any certificate: no protection against an impostor'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l of -d 'Whose password [default: the user that logs in]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l new-password-file -d 'Take the new password from the first line of FILE (\'-\' is stdin); with --generate write it there' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l wait-for-clients -d 'Wait this long until no connection is older than the new password, then go on' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l generate -d 'Make a new password up, and keep it in a file that only its owner can read'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l finish -d 'Go on past the clients\' turn: remove the old password'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l undo -d 'Put everything back as it was'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l dry-run -d 'Show the plan and change nothing'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s y -l yes -d 'Agree without being asked'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l confirm -d 'Say yes by repeating the name, instead of typing it when asked' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''

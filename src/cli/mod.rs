@@ -24,6 +24,7 @@ mod destroy;
 mod failover;
 mod reach;
 mod restore;
+mod rotate;
 mod saved;
 pub mod scenario;
 mod tune;
@@ -113,6 +114,13 @@ fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             let screen = screen(&settings, tune.rows());
             // It stops by itself, for it may have something to put back first.
             block_on(tune::run(&layers, &settings, &tune, args, &screen))
+        }
+        Command::RotatePassword(args) => {
+            let layers = layers(&cli, &rotate::target(args))?;
+            let settings = Settings::resolve(&layers, &cli.shared, &[])?;
+            let screen = screen(&settings, Vec::new());
+            // It stops by itself, between two steps.
+            block_on(rotate::run(&layers, &settings, args, &screen))
         }
         Command::Destroy(args) => {
             let environment = Environment::of_process()?;

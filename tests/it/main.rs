@@ -22,6 +22,7 @@ mod load;
 mod rdb;
 mod replication;
 mod restore;
+mod rotate;
 mod servers;
 mod settings;
 mod support;
