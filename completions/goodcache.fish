@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_goodcache_global_optspecs
-    string join \n config= v/verbose q/quiet color= cluster= user= password-file= tls cacert= cert= key= sni= insecure node-map= docker-map= deadline= h/help V/version
+    string join \n config= v/verbose q/quiet color= cluster= user= password-file= tls cacert= cert= key= sni= insecure trust-announced print-acl node-map= docker-map= deadline= h/help V/version
 end
 
 function __fish_goodcache_needs_command
@@ -44,6 +44,7 @@ complete -c goodcache -n "__fish_goodcache_needs_command" -s v -l verbose -d 'Sh
 complete -c goodcache -n "__fish_goodcache_needs_command" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_needs_command" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_needs_command" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_needs_command" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_needs_command" -s V -l version -d 'Print version'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "create" -d 'Make a cluster of servers that run already, of containers, or of local processes'
@@ -97,6 +98,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s v -l verb
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l sample -d 'Measure rates over two looks this far apart; 0s looks once [default: 1s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l zone -d 'Tell which zone a node stands in; may be repeated' -r
@@ -142,6 +144,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand check" -s v -l verbo
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l fault -d 'What is done to the node' -r -f -a "stop\t''
 kill\t''
@@ -238,6 +241,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s v 
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -286,6 +290,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s v -l ver
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sample -d 'Take the counters twice, this far apart; 0s takes them once, without rates [default: 60s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l from -d 'Judge saved evidence instead of a cluster' -r -F
@@ -350,6 +355,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s v -l verbos
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l of -d 'Whose password [default: the user that logs in]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l new-password-file -d 'Take the new password from the first line of FILE (\'-\' is stdin); with --generate write it there' -r -F
@@ -382,6 +388,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s 
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l confirm -d 'Say yes by repeating the name, instead of typing it when asked' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
@@ -406,6 +413,7 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l dry-run -d 'Show what would be removed and remove nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -427,6 +435,7 @@ always\t'Always'
 never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -481,6 +490,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fi
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "list" -d 'List the snapshots, the newest first'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "show" -d 'Show all that is known of one snapshot'
@@ -514,6 +524,7 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -540,6 +551,7 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -568,6 +580,7 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -597,6 +610,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l boot -d 'Load it into throw-away servers on this machine and compare what they then hold'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -631,6 +645,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s y -l yes -d 'Do not ask before removing anything'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -660,6 +675,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l all -d 'Copy every snapshot, the oldest first'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -687,6 +703,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l keys -d 'Name the keys that differ too'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -715,6 +732,7 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -741,6 +759,7 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'

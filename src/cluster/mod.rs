@@ -25,6 +25,7 @@ mod replies;
 mod settle;
 mod stream;
 mod tls;
+mod trust;
 pub mod turn;
 mod view;
 pub mod watch;

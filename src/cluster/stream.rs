@@ -80,6 +80,7 @@ pub(super) async fn open(
     until: Instant,
 ) -> Result<Opened, NodeError> {
     let tcp = dial_until(access, addr, until).await?;
+    require_trust(access, addr, &tcp)?;
     let mut certificate_ends = None;
     let stream: Box<dyn Bytes> = match &access.tls {
         None => Box::new(tcp),
@@ -112,6 +113,19 @@ pub(super) async fn open(
         seen,
         certificate_ends,
     })
+}
+
+/// Before anything is sent: where the login may not go, nothing is said.
+fn require_trust(access: &Access, addr: &NodeAddr, tcp: &TcpStream) -> Result<(), NodeError> {
+    let peer = tcp.peer_addr().map_err(|e| from_io(addr, &e))?.ip();
+    let local = tcp.local_addr().map_err(|e| from_io(addr, &e))?.ip();
+    match access.trusts(addr, peer, local) {
+        true => Ok(()),
+        false => Err(NodeError::NotTrusted {
+            addr: addr.clone(),
+            ip: peer,
+        }),
+    }
 }
 
 /// Whether a server that leaves a handshake unanswered answers a plain PING. A plain server takes

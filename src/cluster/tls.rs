@@ -45,6 +45,8 @@ pub enum TlsError {
 /// A loaded configuration.
 pub(super) struct Tls {
     pub(super) config: Arc<ClientConfig>,
+    /// Whether certificates are verified.
+    pub(super) is_verifying: bool,
     sni: Option<String>,
 }
 
@@ -70,6 +72,7 @@ impl Tls {
         };
         Ok(Tls {
             config: Arc::new(config),
+            is_verifying: !settings.is_insecure,
             sni: settings.sni.clone(),
         })
     }

@@ -90,6 +90,8 @@ pub enum Silence {
     NotCluster,
     /// Its address is not known (`noaddr`), so it could not be asked.
     NoAddress,
+    /// Only a node announced its address, and the password is not sent to just anybody.
+    NotAsked,
 }
 
 impl Silence {
@@ -118,6 +120,9 @@ impl Silence {
                 "give the client port of a Redis or Valkey server (not the bus port)"
             }
             Silence::NotCluster => "start the server with cluster-enabled yes",
+            Silence::NotAsked => {
+                "name its address here as well (--nodes, or as a further address), speak TLS, or say --trust-announced"
+            }
             Silence::NoAddress => "let the node meet the cluster again: CLUSTER MEET",
         }
     }
@@ -176,6 +181,7 @@ impl fmt::Display for Silence {
             Silence::NotRedis => "not redis",
             Silence::NotCluster => "not a cluster",
             Silence::NoAddress => "no address",
+            Silence::NotAsked => "not asked",
         })
     }
 }

@@ -116,6 +116,7 @@ impl Running<'_> {
         let mut access = provision.access(self)?;
         let origins = provision.start(self, &mut access).await?;
         access.seeds = origins.iter().map(|origin| origin.addr.clone()).collect();
+        access = access.naming(origins.iter().map(|origin| origin.addr.clone()));
         let candidates = self.gather(&mut access, &origins).await?;
         let options = self.options(&origins)?;
         let plan = match self.plan(&candidates, &options)? {

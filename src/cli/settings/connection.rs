@@ -39,6 +39,8 @@ pub struct Settings {
     pub docker_map: Setting<DockerMap>,
     /// Which zone a node stands in, as far as somebody said.
     pub zones: Setting<BTreeMap<NodeAddr, String>>,
+    /// Whether the login is sent to whatever address a node announces.
+    pub is_trusting: bool,
     /// How long each call to a node may take.
     pub deadline: Setting<Duration>,
     /// How many redirections a routed command follows.
@@ -81,6 +83,7 @@ impl Settings {
             node_map: node_map(layers, shared)?,
             docker_map: docker_map(layers, shared)?,
             zones: zones_of(layers, zones)?,
+            is_trusting: is_trusting(layers, shared)?,
             deadline: deadline(layers, shared)?,
             max_redirections: First::nothing()
                 .variable(
@@ -308,6 +311,15 @@ fn docker_map(layers: &Layers, shared: &Shared) -> Result<Setting<DockerMap>, Fa
             .section_text(layers, "docker_map", in_section, values::choice)?
             .or_default(DockerMap::Auto),
     )
+}
+
+fn is_trusting(layers: &Layers, shared: &Shared) -> Result<bool, Failure> {
+    let typed = shared.connection.trust_announced.then_some(true);
+    let variable = "GOODCACHE_TRUST_ANNOUNCED";
+    Ok(First::argument(typed, "--trust-announced")
+        .variable(&layers.environment, variable, values::yes_or_no)?
+        .or_default(false)
+        .value)
 }
 
 fn deadline(layers: &Layers, shared: &Shared) -> Result<Setting<Duration>, Failure> {
