@@ -92,6 +92,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l deadline 
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l docker -d 'Make a container for each node'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l local -d 'Start a server process on this machine for each node'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l allow-small -d 'Allow one or two masters, which cannot elect a successor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l renew-tls -d 'Of a local cluster that create --tls made: give each node a new certificate while it runs'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l dry-run -d 'Show the plan and change nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s y -l yes -d 'Do not ask before changing anything'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s v -l verbose -d 'Show on stderr each setting and where it came from'

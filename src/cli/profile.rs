@@ -142,6 +142,11 @@ impl Profiles {
         self.file(name, "password")
     }
 
+    /// The folder of the authority that create made for a cluster, and of its nodes' certificates.
+    pub fn tls_folder(&self, name: &str) -> PathBuf {
+        self.root.join("tls").join(name)
+    }
+
     /// The folder in which rotations of passwords are noted; it is made, for its owner alone.
     pub fn rotations_folder(&self) -> Result<PathBuf> {
         let folder = self.root.join("rotations");
@@ -205,6 +210,11 @@ impl Profiles {
             report,
         ] {
             gone(&path)?;
+        }
+        let certificates = self.tls_folder(name);
+        if certificates.exists() {
+            std::fs::remove_dir_all(&certificates)
+                .with_context(|| format!("could not remove {}", certificates.display()))?;
         }
         if self.current().as_deref() == Some(name) {
             gone(&self.root.join("current"))?;

@@ -14,6 +14,7 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
     SignatureScheme,
 };
+use sha2::{Digest, Sha256};
 use x509_cert::der::Decode;
 
 use super::credentials::TlsSettings;
@@ -175,6 +176,12 @@ fn alert_words(alert: AlertDescription) -> String {
         }
         other => format!("the server broke off with the alert {other:?}"),
     }
+}
+
+/// SHA-256 of the first, which is the server's own.
+pub(super) fn digest_of(chain: Option<&[CertificateDer<'_>]>) -> Option<[u8; 32]> {
+    let own = chain?.first()?;
+    Some(Sha256::digest(own.as_ref()).into())
 }
 
 /// When the first of these certificates stops being valid.

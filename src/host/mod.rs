@@ -7,6 +7,7 @@
 //! stands in the [`journal`]. How busy this machine is itself, [`here`] tells; what limits and settings
 //! the machines of nodes have, [`seen`].
 
+pub mod certificates;
 pub mod compose;
 pub mod context;
 pub mod docker;

@@ -12,6 +12,7 @@ mod check;
 mod core;
 mod core_tls;
 mod create;
+mod create_tls;
 mod docker;
 mod evidence;
 mod failover;

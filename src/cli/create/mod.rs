@@ -5,6 +5,8 @@ mod answer;
 mod compose;
 pub(super) mod provision;
 mod remember;
+mod renew;
+mod tls;
 mod written;
 
 use std::time::{Duration, Instant};
@@ -34,12 +36,16 @@ pub async fn run(
     create: &CreateSettings,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
+    let with_authority = tls::with_own_authority(layers, settings, create)?;
     let running = Running {
         layers,
-        settings,
+        settings: with_authority.as_ref().unwrap_or(settings),
         create,
         screen,
     };
+    if create.is_renewing {
+        return renew::run(&running).await;
+    }
     if let Some(path) = &create.write_compose {
         return compose::write_compose(&running, path);
     }

@@ -112,6 +112,10 @@ pub struct Args {
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["docker", "nodes"], help_heading = "Docker and local nodes")]
     pub dir: Option<PathBuf>,
 
+    /// Of a local cluster that create --tls made: give each node a new certificate while it runs
+    #[arg(long, requires = "name", conflicts_with_all = ["nodes", "docker", "local", "masters", "replicas"])]
+    pub renew_tls: bool,
+
     /// Give up when the cluster is not usable after this long [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = values::span)]
     pub timeout: Option<Duration>,
