@@ -1,6 +1,6 @@
 //! What is said to one node. A password crosses the wire in clear only where the servers know no other
 //! form: in AUTH, and in CONFIG SET of `masterauth` and `requirepass`. None of these reaches MONITOR
-//! (administrative commands are not fed to it), and from 7.0 on SLOWLOG shows `(redacted)` for them.
+//! (administrative commands are not fed to it), and SLOWLOG shows `(redacted)` for them.
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,8 @@ use crate::model::{Info, NodeAddr, Secret};
 
 /// How long a replica may take to be linked again.
 const LINK_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server may take to write its users or its configuration.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at a link.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -73,11 +75,16 @@ pub(super) async fn authorise(
     Ok(rewrite(&node, of).await)
 }
 
+/// Writing a file waits for the disk, and the server for it: that may take longer than an answer.
+fn patient(node: &Node) -> Node {
+    node.with_deadline(WRITE_PATIENCE)
+}
+
 async fn keep_users(node: &Node, of: &Standing) -> Kept {
     if !of.has_acl_file {
         return rewrite(node, of).await;
     }
-    match node.say("ACL SAVE").await {
+    match patient(node).say("ACL SAVE").await {
         Ok(_) => Kept::AclFile,
         Err(error) => Kept::Not(error.to_string()),
     }
@@ -87,7 +94,7 @@ async fn rewrite(node: &Node, of: &Standing) -> Kept {
     if !of.has_config_file {
         return Kept::Not("it was started without a configuration file".to_owned());
     }
-    match node.say("CONFIG REWRITE").await {
+    match patient(node).say("CONFIG REWRITE").await {
         Ok(_) => Kept::ConfigFile,
         Err(error) => Kept::Not(error.to_string()),
     }
