@@ -77,7 +77,7 @@ _goodcache() {
 
     case "${cmd}" in
         goodcache)
-            opts="-v -q -h -V --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --help --version create check failover-test restore tune rotate-password destroy generate backup"
+            opts="-v -q -h -V --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help --version create check failover-test restore tune rotate-password destroy generate backup"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -139,7 +139,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup)
-            opts="-o -v -q -h --repo --passphrase-file --output --from --via --wire --cut --max-stall --rate --parallel --partial --also --also-passphrase-file --label --every --follow --base-every --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --help list show log verify prune copy diff export import"
+            opts="-o -v -q -h --repo --passphrase-file --output --from --via --wire --cut --max-stall --rate --parallel --partial --also --also-passphrase-file --label --every --follow --base-every --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help list show log verify prune copy diff export import"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -285,7 +285,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__copy)
-            opts="-o -v -q -h --all --to --to-passphrase-file --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --all --to --to-passphrase-file --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -371,7 +371,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__diff)
-            opts="-o -v -q -h --keys --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --keys --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -449,7 +449,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__export)
-            opts="-o -v -q -h --to --shard --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --to --shard --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -535,7 +535,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__import)
-            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -613,7 +613,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__list)
-            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -691,7 +691,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__log)
-            opts="-o -v -q -h --since --until --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --since --until --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -777,7 +777,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__prune)
-            opts="-y -o -v -q -h --grace --dry-run --yes --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-y -o -v -q -h --grace --dry-run --yes --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -879,7 +879,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__show)
-            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -957,7 +957,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__verify)
-            opts="-o -v -q -h --read-data --boot --server --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --read-data --boot --server --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1039,7 +1039,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__check)
-            opts="-o -v -q -h --sample --canary --deep --zone --profile --fail-on --watch --wait --timeout --save-survey --from --against --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --sample --canary --deep --zone --profile --fail-on --watch --wait --timeout --save-survey --from --against --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1153,7 +1153,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__create)
-            opts="-y -o -v -q -h --nodes --docker --local --masters --replicas --zone --require-tolerate --allow-small --node-timeout --image --base-port --bind --write-compose --server --dir --renew-tls --timeout --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --help"
+            opts="-y -o -v -q -h --nodes --docker --local --masters --replicas --zone --require-tolerate --allow-small --node-timeout --image --base-port --bind --write-compose --server --dir --renew-tls --timeout --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1275,7 +1275,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__destroy)
-            opts="-o -v -q -h --confirm --dry-run --output --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --config --verbose --quiet --color --help"
+            opts="-o -v -q -h --confirm --dry-run --output --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --config --verbose --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1349,7 +1349,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__failover__subcmd__test)
-            opts="-o -v -q -h --fault --rolling-restart --shard --node --role --whole-shard --on-host --on-zone --all-shards --random --seed --then --then-shard --then-node --then-after --scenario --rounds --down-for --zone --via --accept --even-if --confirm --dry-run --hold --heal --restore-roles --timeout --rate --value-size --max-outage --max-lost-writes --max-redundancy --max-p99 --record --from --compare --junit --report --output --watchdog --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --fault --rolling-restart --shard --node --role --whole-shard --on-host --on-zone --all-shards --random --seed --then --then-shard --then-node --then-after --scenario --rounds --down-for --zone --via --accept --even-if --confirm --dry-run --hold --heal --restore-roles --timeout --rate --value-size --max-outage --max-lost-writes --max-redundancy --max-p99 --record --from --compare --junit --report --output --watchdog --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1547,7 +1547,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__generate)
-            opts="-v -q -h --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --config --verbose --quiet --color --help completions man"
+            opts="-v -q -h --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --config --verbose --quiet --color --help completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1609,7 +1609,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__restore)
-            opts="-o -v -q -h --repo --passphrase-file --output --of --at --rdb --keys --type --slots --hash-tag --min-ttl --replace --skip-existing --undelete --flush --confirm --dry-run --order --rate --max-latency --max-stall --with-acl --no-verify --restart --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --repo --passphrase-file --output --of --at --rdb --keys --type --slots --hash-tag --min-ttl --replace --skip-existing --undelete --flush --confirm --dry-run --order --rate --max-latency --max-stall --with-acl --no-verify --restart --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1739,7 +1739,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__rotate__subcmd__password)
-            opts="-y -o -v -q -h --of --new-password-file --generate --finish --wait-for-clients --undo --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --help"
+            opts="-y -o -v -q -h --of --new-password-file --generate --finish --wait-for-clients --undo --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1821,7 +1821,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__tune)
-            opts="-y -o -v -q -h --sample --deep --from --save-evidence --profile --memory-limit --outage --recovery --only --except --fail-on --apply --undo --dry-run --yes --rewrite --undo-file --even-if-changed --write-conf --write-compose --trial --load --for --connections --server --size --prices --growth --growth-since --horizon --family --resilience --drill --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --node-map --docker-map --deadline --help"
+            opts="-y -o -v -q -h --sample --deep --from --save-evidence --profile --memory-limit --outage --recovery --only --except --fail-on --apply --undo --dry-run --yes --rewrite --undo-file --even-if-changed --write-conf --write-compose --trial --load --for --connections --server --size --prices --growth --growth-since --horizon --family --resilience --drill --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -5,6 +5,7 @@
 //! had; one whose name or module holds `docker` needs a Docker Engine,
 //! and one whose name holds `s3` an S3-compatible server (`tests/tools.sh s3`).
 
+mod acl;
 mod archive;
 mod backup;
 mod capture;
