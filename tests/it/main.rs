@@ -25,6 +25,7 @@ mod rdb;
 mod replication;
 mod restore;
 mod rotate;
+mod secrets;
 mod servers;
 mod settings;
 mod support;
