@@ -178,7 +178,7 @@ mod tests {
             (|nodes| nodes[1].ack_age_s = Some(5), "acknowledged for 5 s"),
             (
                 |nodes| nodes[0].rules.push("user x on".into()),
-                "rules differ",
+                "differs between",
             ),
             (
                 |nodes| nodes[0].hashes.push("cc".into()),
