@@ -37,6 +37,9 @@ _goodcache() {
             goodcache,restore)
                 cmd="goodcache__subcmd__restore"
                 ;;
+            goodcache,rotate-password)
+                cmd="goodcache__subcmd__rotate__subcmd__password"
+                ;;
             goodcache,tune)
                 cmd="goodcache__subcmd__tune"
                 ;;
@@ -74,7 +77,7 @@ _goodcache() {
 
     case "${cmd}" in
         goodcache)
-            opts="-v -q -h -V --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help --version create check failover-test restore tune destroy generate backup"
+            opts="-v -q -h -V --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help --version create check failover-test restore tune rotate-password destroy generate backup"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -97,18 +100,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -148,7 +139,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup)
-            opts="-o -v -q -h --repo --passphrase-file --output --from --via --wire --cut --max-stall --rate --parallel --partial --also --also-passphrase-file --label --every --follow --base-every --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help list show log verify prune copy diff export import"
+            opts="-o -v -q -h --repo --passphrase-file --output --from --via --wire --cut --max-stall --rate --parallel --partial --also --also-passphrase-file --label --every --follow --base-every --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help list show log verify prune copy diff export import"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -258,18 +249,6 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -306,7 +285,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__copy)
-            opts="-o -v -q -h --all --to --to-passphrase-file --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --all --to --to-passphrase-file --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -325,18 +304,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -404,7 +371,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__diff)
-            opts="-o -v -q -h --keys --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --keys --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -415,18 +382,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -494,7 +449,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__export)
-            opts="-o -v -q -h --to --shard --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --to --shard --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -513,18 +468,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -592,7 +535,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__import)
-            opts="-o -v -q -h --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -603,18 +546,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -682,7 +613,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__list)
-            opts="-o -v -q -h --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -693,18 +624,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -772,7 +691,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__log)
-            opts="-o -v -q -h --since --until --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --since --until --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -791,18 +710,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -870,7 +777,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__prune)
-            opts="-y -o -v -q -h --grace --dry-run --yes --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-y -o -v -q -h --grace --dry-run --yes --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -905,18 +812,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -984,7 +879,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__show)
-            opts="-o -v -q -h --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -995,18 +890,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1074,7 +957,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__verify)
-            opts="-o -v -q -h --read-data --boot --server --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --read-data --boot --server --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1089,18 +972,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1168,7 +1039,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__check)
-            opts="-o -v -q -h --sample --canary --deep --zone --profile --fail-on --watch --wait --timeout --save-survey --from --against --explain --output --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --sample --canary --deep --zone --profile --fail-on --watch --wait --timeout --save-survey --from --against --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1246,18 +1117,6 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1294,7 +1153,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__create)
-            opts="-y -o -v -q -h --nodes --docker --local --masters --replicas --zone --require-tolerate --allow-small --node-timeout --image --base-port --bind --write-compose --server --dir --timeout --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help"
+            opts="-y -o -v -q -h --nodes --docker --local --masters --replicas --zone --require-tolerate --allow-small --node-timeout --image --base-port --bind --write-compose --server --dir --renew-tls --timeout --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1380,18 +1239,6 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1428,7 +1275,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__destroy)
-            opts="-o -v -q -h --confirm --dry-run --output --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --config --verbose --quiet --color --help"
+            opts="-o -v -q -h --confirm --dry-run --output --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --config --verbose --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1455,18 +1302,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1514,7 +1349,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__failover__subcmd__test)
-            opts="-o -v -q -h --fault --rolling-restart --shard --node --role --whole-shard --on-host --on-zone --all-shards --random --seed --then --then-shard --then-node --then-after --scenario --rounds --down-for --zone --via --accept --even-if --confirm --dry-run --hold --heal --restore-roles --timeout --rate --value-size --max-outage --max-lost-writes --max-redundancy --max-p99 --record --from --compare --junit --report --output --watchdog --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --fault --rolling-restart --shard --node --role --whole-shard --on-host --on-zone --all-shards --random --seed --then --then-shard --then-node --then-after --scenario --rounds --down-for --zone --via --accept --even-if --confirm --dry-run --hold --heal --restore-roles --timeout --rate --value-size --max-outage --max-lost-writes --max-redundancy --max-p99 --record --from --compare --junit --report --output --watchdog --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1676,18 +1511,6 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1724,7 +1547,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__generate)
-            opts="-v -q -h --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --config --verbose --quiet --color --help completions man"
+            opts="-v -q -h --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --config --verbose --quiet --color --help completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1739,18 +1562,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1798,7 +1609,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__restore)
-            opts="-o -v -q -h --repo --passphrase-file --output --of --at --rdb --keys --type --slots --hash-tag --min-ttl --replace --skip-existing --undelete --flush --confirm --dry-run --order --rate --max-latency --max-stall --with-acl --no-verify --restart --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --repo --passphrase-file --output --of --at --rdb --keys --type --slots --hash-tag --min-ttl --replace --skip-existing --undelete --flush --confirm --dry-run --order --rate --max-latency --max-stall --with-acl --no-verify --restart --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1892,15 +1703,85 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --master-name)
+                --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --sentinel-user)
+                --cert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --sentinel-password-file)
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --node-map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --docker-map)
+                    COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        goodcache__subcmd__rotate__subcmd__password)
+            opts="-y -o -v -q -h --of --new-password-file --generate --finish --wait-for-clients --undo --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --of)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --new-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table markdown json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table markdown json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1940,7 +1821,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__tune)
-            opts="-y -o -v -q -h --sample --deep --from --save-evidence --profile --memory-limit --outage --recovery --only --except --fail-on --apply --undo --dry-run --yes --rewrite --undo-file --even-if-changed --write-conf --write-compose --trial --load --for --connections --server --size --prices --growth --growth-since --horizon --family --resilience --drill --explain --output --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --node-map --docker-map --deadline --help"
+            opts="-y -o -v -q -h --sample --deep --from --save-evidence --profile --memory-limit --outage --recovery --only --except --fail-on --apply --undo --dry-run --yes --rewrite --undo-file --even-if-changed --write-conf --write-compose --trial --load --for --connections --server --size --prices --growth --growth-since --horizon --family --resilience --drill --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2075,18 +1956,6 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --master-name)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-user)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_goodcache_global_optspecs
-    string join \n config= v/verbose q/quiet color= cluster= user= password-file= master-name= sentinel-user= sentinel-password-file= tls cacert= cert= key= sni= insecure node-map= docker-map= deadline= h/help V/version
+    string join \n config= v/verbose q/quiet color= cluster= user= password-file= tls cacert= cert= key= sni= insecure trust-announced print-acl node-map= docker-map= deadline= h/help V/version
 end
 
 function __fish_goodcache_needs_command
@@ -31,9 +31,6 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_needs_command" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_needs_command" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_needs_command" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_needs_command" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_needs_command" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_needs_command" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_needs_command" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -47,6 +44,8 @@ complete -c goodcache -n "__fish_goodcache_needs_command" -s v -l verbose -d 'Sh
 complete -c goodcache -n "__fish_goodcache_needs_command" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_needs_command" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_needs_command" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_needs_command" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_needs_command" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_needs_command" -s V -l version -d 'Print version'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "create" -d 'Make a cluster of servers that run already, of containers, or of local processes'
@@ -54,6 +53,7 @@ complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "check" -d 'Ask 
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "failover-test" -d 'Break the cluster on purpose, measure the outage, count lost writes, and put it back'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "restore" -d 'Put a snapshot, or RDB files, into a cluster of any shape, and prove that all of it is there'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "tune" -d 'Advise what to set, from what the cluster really does; apply it safely, undo it exactly'
+complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "rotate-password" -d 'Give a user of the running cluster a new password, without an outage'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "destroy" -d 'Take away a cluster that create made'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "generate" -d 'Write shell completions or man pages'
 complete -c goodcache -n "__fish_goodcache_needs_command" -f -a "backup" -d 'Take a snapshot of the whole cluster, and keep, prove, prune and copy those that were taken'
@@ -81,9 +81,6 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -96,12 +93,15 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l deadline 
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l docker -d 'Make a container for each node'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l local -d 'Start a server process on this machine for each node'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l allow-small -d 'Allow one or two masters, which cannot elect a successor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l renew-tls -d 'Of a local cluster that create --tls made: give each node a new certificate while it runs'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l dry-run -d 'Show the plan and change nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s y -l yes -d 'Do not ask before changing anything'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l sample -d 'Measure rates over two looks this far apart; 0s looks once [default: 1s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l zone -d 'Tell which zone a node stands in; may be repeated' -r
@@ -132,9 +132,6 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -150,6 +147,8 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand check" -s v -l verbo
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l fault -d 'What is done to the node' -r -f -a "stop\t''
 kill\t''
@@ -225,9 +224,6 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -249,6 +245,8 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s v 
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -276,9 +274,6 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -300,6 +295,8 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s v -l ver
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sample -d 'Take the counters twice, this far apart; 0s takes them once, without rates [default: 60s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l from -d 'Judge saved evidence instead of a cluster' -r -F
@@ -343,9 +340,6 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -367,7 +361,43 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s v -l verbos
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l of -d 'Whose password [default: the user that logs in]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l new-password-file -d 'Take the new password from the first line of FILE (\'-\' is stdin); with --generate write it there' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l wait-for-clients -d 'Wait this long until no connection is older than the new password, then go on' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
+markdown\t''
+json\t''"
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
+always\t'Always'
+never\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l user -d 'Log in as this ACL user' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l key -d 'The key of that certificate (PEM)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l sni -d 'Ask for, and verify, this server name instead of the address\'s host' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l node-map -d 'Reach an announced address at another one; may be repeated' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
+on\t'Always; no engine is an error'
+off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l generate -d 'Make a new password up, and keep it in a file that only its owner can read'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l finish -d 'Go on past the clients\' turn: remove the old password'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l undo -d 'Put everything back as it was'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l dry-run -d 'Show the plan and change nothing'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s y -l yes -d 'Agree without being asked'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s v -l verbose -d 'Show on stderr each setting and where it came from'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s q -l quiet -d 'Say nothing on stderr but errors'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l confirm -d 'Say yes by repeating the name, instead of typing it when asked' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''
@@ -375,9 +405,6 @@ json\t''"
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -394,15 +421,14 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l dry-run -d 'Show what would be removed and remove nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -418,6 +444,8 @@ always\t'Always'
 never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -457,9 +485,6 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -475,6 +500,8 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fi
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "list" -d 'List the snapshots, the newest first'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "show" -d 'Show all that is known of one snapshot'
@@ -487,9 +514,6 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fi
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "import" -d 'Take plain RDB files into the repository'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -511,14 +535,13 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -540,6 +563,8 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -547,9 +572,6 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l until -d 'Only what came then or before [default: now]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -571,15 +593,14 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l server -d 'With --boot: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -603,6 +624,8 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l boot -d 'Load it into throw-away servers on this machine and compare what they then hold'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -614,9 +637,6 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l keep-within -d 'Keep all that are not older than this, such as 48h or 30d' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -640,6 +660,8 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s y -l yes -d 'Do not ask before removing anything'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -647,9 +669,6 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l to-passphrase-file -d 'Read that repository\'s passphrase from the first line of FILE [default: the same passphrase]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -672,14 +691,13 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l all -d 'Copy every snapshot, the oldest first'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -702,6 +720,8 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l keys -d 'Name the keys that differ too'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -709,9 +729,6 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l shard -d 'Only this shard, as show numbers them' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -733,14 +750,13 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -762,6 +778,8 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l tls -d 'Speak TLS (any of the flags below, or a rediss:// address, says so too)'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l insecure -d 'Accept any certificate: no protection against an impostor'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l trust-announced -d 'Send the password to every address that a node announces, also without TLS'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l print-acl -d 'Print the ACL rule that this command\'s user needs, and do nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Say nothing on stderr but errors'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'

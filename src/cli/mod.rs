@@ -1,6 +1,7 @@
 //! The terminal: arguments, settings, prompts, progress, exit codes. Each subcommand is a file of
 //! glue here: settings, survey, decision, consent, change, report, text, exit code.
 
+pub mod acl;
 pub mod config;
 pub mod environment;
 pub mod evidence;
@@ -24,6 +25,7 @@ mod destroy;
 mod failover;
 mod reach;
 mod restore;
+mod rotate;
 mod saved;
 pub mod scenario;
 mod tune;
@@ -63,10 +65,21 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
     options::refuse_password_flags(arguments)?;
+    if let Some(rule) = acl::asked(arguments).and_then(|command| acl::rule(&command)) {
+        exit::answer(&format!("{rule}\n"))?;
+        return Ok(Exit::Good);
+    }
     let cli = match options::parse(arguments) {
         Ok(cli) => cli,
         Err(told) => return Ok(exit::clap(&told)),
     };
+    if cli.shared.connection.print_acl {
+        let named: Vec<&str> = acl::commands().collect();
+        return Err(Failure::usage(
+            "this command logs in nowhere, or makes the users itself: it has no rule",
+        )
+        .next(format!("print that of another: {}", named.join(", "))));
+    }
     match &cli.command {
         Command::Generate(args) => {
             let (exit, told) = generate::run(args)?;
@@ -113,6 +126,13 @@ fn run(arguments: &[OsString]) -> Result<Exit, Failure> {
             let screen = screen(&settings, tune.rows());
             // It stops by itself, for it may have something to put back first.
             block_on(tune::run(&layers, &settings, &tune, args, &screen))
+        }
+        Command::RotatePassword(args) => {
+            let layers = layers(&cli, &rotate::target(args))?;
+            let settings = Settings::resolve(&layers, &cli.shared, &[])?;
+            let screen = screen(&settings, Vec::new());
+            // It stops by itself, between two steps.
+            block_on(rotate::run(&layers, &settings, args, &screen))
         }
         Command::Destroy(args) => {
             let environment = Environment::of_process()?;

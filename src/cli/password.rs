@@ -58,6 +58,20 @@ pub fn prompt_password(user: Option<&str>, addr: &NodeAddr) -> Result<Option<Sec
     prompt("password", &format!("{who}{addr}"))
 }
 
+/// Asks for a new password, twice, since nobody sees what is typed.
+pub fn prompt_new_password(user: &str) -> Result<Option<Secret>, Failure> {
+    let Some(first) = prompt("new password", user)? else {
+        return Ok(None);
+    };
+    match prompt("same again", user)? {
+        Some(second) if second == first => Ok(Some(first)),
+        _ => Err(Failure::new(
+            Exit::Refused,
+            anyhow!("the two differ; nothing was changed"),
+        )),
+    }
+}
+
 /// Asks for the passphrase of a repository, as for a password.
 pub fn prompt_passphrase(place: &str) -> Result<Option<Secret>, Failure> {
     prompt("passphrase", place)

@@ -115,11 +115,14 @@ impl Profiles {
 
     /// Writes a profile, and makes it the current one.
     pub fn save(&self, profile: &Profile) -> Result<()> {
-        let path = self.file(&profile.name, "yaml")?;
-        let text = serde_yaml::to_string(profile).context("could not write the profile as YAML")?;
-        let text = format!("# Written by goodcache create; goodcache destroy removes it.\n{text}");
-        write_private(&path, text.as_bytes())?;
+        self.update(profile)?;
         self.make_current(&profile.name)
+    }
+
+    /// Writes a profile that is there already anew, and leaves the current one as it is.
+    pub fn update(&self, profile: &Profile) -> Result<()> {
+        let path = self.file(&profile.name, "yaml")?;
+        write_private(&path, text_of(profile)?.as_bytes())
     }
 
     /// Makes that profile the one that is meant when no cluster is named.
@@ -129,9 +132,30 @@ impl Profiles {
 
     /// Keeps a password in a file of its own, and tells which.
     pub fn save_password(&self, name: &str, password: &Secret) -> Result<PathBuf> {
-        let path = self.file(name, "password")?;
+        let path = self.password_path(name)?;
         write_private(&path, format!("{}\n", password.expose()).as_bytes())?;
         Ok(path)
+    }
+
+    /// Where the password of that cluster is kept when create made it up.
+    pub fn password_path(&self, name: &str) -> Result<PathBuf> {
+        self.file(name, "password")
+    }
+
+    /// The folder of the authority that create made for a cluster, and of its nodes' certificates.
+    pub fn tls_folder(&self, name: &str) -> PathBuf {
+        self.root.join("tls").join(name)
+    }
+
+    /// The folder in which rotations of passwords are noted; it is made, for its owner alone.
+    pub fn rotations_folder(&self) -> Result<PathBuf> {
+        let folder = self.root.join("rotations");
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .with_context(|| format!("could not make {}", folder.display()))?;
+        Ok(folder)
     }
 
     /// The profile of that name; `None` when there is none.
@@ -187,6 +211,11 @@ impl Profiles {
         ] {
             gone(&path)?;
         }
+        let certificates = self.tls_folder(name);
+        if certificates.exists() {
+            std::fs::remove_dir_all(&certificates)
+                .with_context(|| format!("could not remove {}", certificates.display()))?;
+        }
         if self.current().as_deref() == Some(name) {
             gone(&self.root.join("current"))?;
         }
@@ -223,6 +252,13 @@ impl Profiles {
         let name = values::cluster_name(name).map_err(|why| anyhow::anyhow!("'{name}': {why}"))?;
         Ok(self.root.join("clusters").join(format!("{name}.{ending}")))
     }
+}
+
+fn text_of(profile: &Profile) -> Result<String> {
+    let text = serde_yaml::to_string(profile).context("could not write the profile as YAML")?;
+    Ok(format!(
+        "# Written by goodcache create; goodcache destroy removes it.\n{text}"
+    ))
 }
 
 fn damaged(path: &Path) -> String {

@@ -22,6 +22,7 @@ pub fn access(settings: &Settings) -> Result<Access, Failure> {
     access.map = NodeMap::new(settings.node_map.value.clone());
     access.deadline = settings.deadline.value;
     access.sentinel = settings.sentinel();
+    access.is_trusting = settings.is_trusting;
     match &settings.tls.value {
         None => Ok(access),
         Some(tls) => access.over_tls(tls).map_err(|error| {
@@ -214,6 +215,7 @@ fn is_behind_nat(seen: &Survey) -> bool {
             Silence::NoConnection,
             Silence::Refused,
             Silence::Unreachable,
+            Silence::NotAsked,
         ];
         node.silence()
             .is_some_and(|silence| unreachable.contains(&silence))

@@ -1,5 +1,6 @@
 //! What can go wrong between here and one node, told apart as far as it can be.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::{NodeAddr, Silence};
@@ -44,6 +45,14 @@ pub enum NodeError {
         addr: NodeAddr,
         /// The system's words, when there were any.
         why: String,
+    },
+    /// Its address was announced by a node and vouched for by nobody.
+    #[error("{addr} ({ip}) was only announced by a node: the password was not sent there")]
+    NotTrusted {
+        /// Who.
+        addr: NodeAddr,
+        /// Where that led.
+        ip: IpAddr,
     },
     /// TLS failed.
     #[error("TLS with {addr} failed: {why}")]
@@ -139,6 +148,7 @@ impl NodeError {
             NodeError::Unreachable { .. } => Silence::Unreachable,
             NodeError::Closed { .. } => Silence::Closed,
             NodeError::Tls { .. } => Silence::Tls,
+            NodeError::NotTrusted { .. } => Silence::NotAsked,
             NodeError::NotRedis { .. } | NodeError::BadReply { .. } | NodeError::Flood { .. } => {
                 Silence::NotRedis
             }
@@ -162,6 +172,7 @@ impl NodeError {
             NodeError::Refused { .. } => {
                 "start the server, or give the address it listens on".into()
             }
+            NodeError::NotTrusted { .. } => Silence::NotAsked.hint().into(),
             NodeError::Unreachable { .. } => "check the name, the route and the firewall".into(),
             NodeError::Closed { why, .. } if why.contains(FULL) => {
                 "close idle clients or raise maxclients".into()

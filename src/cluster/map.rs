@@ -31,6 +31,11 @@ impl NodeMap {
         self.0.get(addr).unwrap_or(addr).clone()
     }
 
+    /// Whether somebody is reached at that address by the map's word.
+    pub fn leads_to(&self, reachable: &NodeAddr) -> bool {
+        self.announced_as(reachable).is_some()
+    }
+
     /// Whether the map speaks of that address.
     pub fn knows(&self, addr: &NodeAddr) -> bool {
         self.0.contains_key(addr)

@@ -29,6 +29,7 @@ mod sentinel;
 mod settle;
 mod stream;
 mod tls;
+mod trust;
 pub mod turn;
 mod view;
 pub mod watch;

@@ -27,6 +27,7 @@ pub struct Node {
     /// The end of what it is part of, when that comes before the deadline.
     until: Option<Instant>,
     certificate_ends: Option<SystemTime>,
+    certificate: Option<[u8; 32]>,
     // The task that moves the bytes; it ends with the last clone.
     _driver: Arc<AbortOnDropHandle<()>>,
 }
@@ -161,6 +162,7 @@ impl Node {
             stream,
             seen,
             certificate_ends,
+            certificate,
         } = stream::open(access, addr, until).await?;
         // No login, no library name: what is sent is ours to choose and to judge.
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
@@ -178,6 +180,7 @@ impl Node {
             deadline: access.deadline,
             until: None,
             certificate_ends,
+            certificate,
             _driver: Arc::new(AbortOnDropHandle::new(tokio::spawn(driver))),
         })
     }
@@ -207,6 +210,11 @@ impl Node {
             Err(over) => -i64::try_from(over.duration().as_secs()).unwrap_or(i64::MAX),
         };
         Some(left.div_euclid(day))
+    }
+
+    /// SHA-256 of the certificate that it showed; `None` without TLS.
+    pub fn certificate(&self) -> Option<[u8; 32]> {
+        self.certificate
     }
 
     /// The same connection with another deadline.

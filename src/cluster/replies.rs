@@ -135,11 +135,15 @@ pub(super) fn read_users(reply: &Reply) -> Vec<AclUser> {
 }
 
 /// SHA-256 over ACL LIST with its hashes: equal where the rules are. `sanitize-payload` goes without
-/// saying, and stands there only after a server was started from a file that CONFIG REWRITE wrote.
+/// saying, and stands there only after a server was started from a file that CONFIG REWRITE wrote. The
+/// order of a rule's words is no difference: before 7.2 each server lists single commands in an order
+/// of its own.
 pub(super) fn digest_of_users(reply: &Reply) -> String {
     let said = |line: &String| {
         let words = line.split(' ').filter(|word| *word != "sanitize-payload");
-        words.collect::<Vec<_>>().join(" ")
+        let mut words: Vec<&str> = words.collect();
+        words.sort_unstable();
+        words.join(" ")
     };
     let lines: Vec<String> = sorted(reply).iter().map(said).collect();
     let digest = Sha256::digest(lines.join("\n"));
@@ -173,6 +177,15 @@ mod tests {
         assert_ne!(
             plain,
             digest("user default on nopass skip-sanitize-payload ~* &* +@all")
+        );
+    }
+
+    #[test]
+    fn the_order_in_which_a_server_lists_single_commands_makes_no_difference() {
+        let digest = |line: &str| digest_of_users(&Reply::List(vec![bytes(line)]));
+        assert_eq!(
+            digest("user repl on #aa resetchannels -@all +psync +ping +replconf"),
+            digest("user repl on #aa resetchannels -@all +replconf +psync +ping"),
         );
     }
 

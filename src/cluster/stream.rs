@@ -71,6 +71,8 @@ pub(super) struct Opened {
     pub(super) seen: Arc<Seen>,
     /// When the node's certificate, or one above it, stops being valid.
     pub(super) certificate_ends: Option<SystemTime>,
+    /// SHA-256 of the node's certificate.
+    pub(super) certificate: Option<[u8; 32]>,
 }
 
 /// Opens the stream that the access asks for, guarded.
@@ -80,7 +82,8 @@ pub(super) async fn open(
     until: Instant,
 ) -> Result<Opened, NodeError> {
     let tcp = dial_until(access, addr, until).await?;
-    let mut certificate_ends = None;
+    require_trust(access, addr, &tcp)?;
+    let (mut certificate_ends, mut certificate) = (None, None);
     let stream: Box<dyn Bytes> = match &access.tls {
         None => Box::new(tcp),
         Some(tls) => {
@@ -98,7 +101,9 @@ pub(super) async fn open(
                 }
             };
             let shaken = shaken.map_err(|e| fail(handshake_words(&e)))?;
-            certificate_ends = tls::first_end(shaken.get_ref().1.peer_certificates());
+            let chain = shaken.get_ref().1.peer_certificates();
+            certificate_ends = tls::first_end(chain);
+            certificate = tls::digest_of(chain);
             Box::new(shaken)
         }
     };
@@ -111,7 +116,21 @@ pub(super) async fn open(
         stream: guarded,
         seen,
         certificate_ends,
+        certificate,
     })
+}
+
+/// Before anything is sent: where the login may not go, nothing is said.
+fn require_trust(access: &Access, addr: &NodeAddr, tcp: &TcpStream) -> Result<(), NodeError> {
+    let peer = tcp.peer_addr().map_err(|e| from_io(addr, &e))?.ip();
+    let local = tcp.local_addr().map_err(|e| from_io(addr, &e))?.ip();
+    match access.trusts(addr, peer, local) {
+        true => Ok(()),
+        false => Err(NodeError::NotTrusted {
+            addr: addr.clone(),
+            ip: peer,
+        }),
+    }
 }
 
 /// Whether a server that leaves a handshake unanswered answers a plain PING. A plain server takes

@@ -14,6 +14,7 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
     SignatureScheme,
 };
+use sha2::{Digest, Sha256};
 use x509_cert::der::Decode;
 
 use super::credentials::TlsSettings;
@@ -45,6 +46,8 @@ pub enum TlsError {
 /// A loaded configuration.
 pub(super) struct Tls {
     pub(super) config: Arc<ClientConfig>,
+    /// Whether certificates are verified.
+    pub(super) is_verifying: bool,
     sni: Option<String>,
 }
 
@@ -70,6 +73,7 @@ impl Tls {
         };
         Ok(Tls {
             config: Arc::new(config),
+            is_verifying: !settings.is_insecure,
             sni: settings.sni.clone(),
         })
     }
@@ -172,6 +176,12 @@ fn alert_words(alert: AlertDescription) -> String {
         }
         other => format!("the server broke off with the alert {other:?}"),
     }
+}
+
+/// SHA-256 of the first, which is the server's own.
+pub(super) fn digest_of(chain: Option<&[CertificateDer<'_>]>) -> Option<[u8; 32]> {
+    let own = chain?.first()?;
+    Some(Sha256::digest(own.as_ref()).into())
 }
 
 /// When the first of these certificates stops being valid.

@@ -62,6 +62,15 @@ const NOT_REDIS: CodeDoc = CodeDoc {
     source: "the reply to the first command",
     ..CodeDoc::PLAIN
 };
+const NOT_ASKED: CodeDoc = CodeDoc {
+    code: "node.not_asked",
+    title: "was not asked, for only a node announced its address",
+    severity: Severity::Critical,
+    why: "A node names an address outside the networks of those that were named here. Without TLS nothing vouches for who answers there, so the password is not sent: the node may be sound, or the address may be an impostor's.",
+    remedy: "Name the address as well, speak TLS, or say --trust-announced when every node is trusted to name others.",
+    source: "the addresses that were named, and where the connection led",
+    ..CodeDoc::PLAIN
+};
 const NOT_CLUSTER: CodeDoc = CodeDoc {
     code: "node.not_cluster",
     title: "runs without cluster mode",
@@ -82,6 +91,7 @@ pub const RULE: Rule = Rule {
         &FORBIDDEN,
         &TLS,
         &NOT_REDIS,
+        &NOT_ASKED,
         &NOT_CLUSTER,
     ],
     judge,
@@ -130,6 +140,7 @@ fn silent(case: &Case, notes: &mut Notes) {
             Silence::Tls => &TLS,
             Silence::NotRedis => &NOT_REDIS,
             Silence::NotCluster | Silence::Sentinel => &NOT_CLUSTER,
+            Silence::NotAsked => &NOT_ASKED,
             // Told as address.unreachable.
             _ if case.lives_for(node).is_some() => continue,
             Silence::Timeout
@@ -204,6 +215,10 @@ fn told(case: &Case, node: &NodeReport, silence: Silence) -> (String, String) {
         Silence::Sentinel => (
             "is a Sentinel, which holds no data",
             "give the address of a server that holds data".to_owned(),
+        ),
+        Silence::NotAsked => (
+            "was not asked: only a node announced its address, and the password is not sent to just anybody",
+            silence.hint().to_owned(),
         ),
         Silence::NotCluster => (
             "runs without cluster mode",

@@ -69,6 +69,11 @@ pub fn faults() -> Vec<(&'static str, Severity, Options, Cluster)> {
         sound().silent(4, Silence::NotRedis),
     );
     cache(
+        "node.not_asked",
+        Critical,
+        sound().silent(4, Silence::NotAsked),
+    );
+    cache(
         "node.not_cluster",
         Critical,
         sound().silent(4, Silence::NotCluster),

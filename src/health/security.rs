@@ -108,7 +108,7 @@ fn judge(case: &Case, notes: &mut Notes) {
         unsafe_settings(case, notes, &asked);
     }
     for asked in case.asked() {
-        certificate(notes, &asked);
+        certificate(case, notes, &asked);
     }
 }
 
@@ -221,7 +221,7 @@ fn protected_mode(case: &Case, notes: &mut Notes, asked: &Asked) {
     }
 }
 
-fn certificate(notes: &mut Notes, asked: &Asked) {
+fn certificate(case: &Case, notes: &mut Notes, asked: &Asked) {
     let Some(days) = asked.facts.certificate_days_left else {
         return;
     };
@@ -237,10 +237,15 @@ fn certificate(notes: &mut Notes, asked: &Asked) {
             asked.subject(),
             summary,
             format!("TLS handshake: {days} days left"),
-            format!(
-                "openssl s_client -connect {} | openssl x509 -noout -enddate",
-                asked.report.addr
-            ),
+            match &case.survey.name {
+                Some(name) => format!(
+                    "renew it: goodcache create {name} --renew-tls, where create --tls made it"
+                ),
+                None => format!(
+                    "openssl s_client -connect {} | openssl x509 -noout -enddate",
+                    asked.report.addr
+                ),
+            },
         );
     }
 }

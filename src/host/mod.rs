@@ -9,6 +9,7 @@
 //! process of this machine still runs, [`alive`].
 
 pub mod alive;
+pub mod certificates;
 pub mod compose;
 pub mod context;
 pub mod docker;

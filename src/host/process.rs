@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use super::certificates::Authority;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The file that marks a folder as made by goodcache; without it nothing is ever removed.
@@ -35,6 +36,8 @@ pub struct LocalSpec {
     pub node_timeout: Duration,
     /// `requirepass` and `masterauth`; written to files of mode 0600 only.
     pub password: Option<String>,
+    /// They speak TLS and nothing else, with what that authority made for each (by its port).
+    pub authority: Option<Authority>,
 }
 
 /// What became of one node.
@@ -200,7 +203,6 @@ fn start_node(spec: &LocalSpec, port: u16) -> Result<Started, ProcessError> {
 /// The settings of one node. It goes to the background by itself, so it outlives this program.
 fn settings(spec: &LocalSpec, folder: &Path, port: u16) -> String {
     let mut lines = vec![
-        format!("port {port}"),
         "bind 127.0.0.1".into(),
         "daemonize yes".into(),
         format!("dir {}", quoted(&folder.to_string_lossy())),
@@ -211,12 +213,33 @@ fn settings(spec: &LocalSpec, folder: &Path, port: u16) -> String {
         format!("cluster-node-timeout {}", spec.node_timeout.as_millis()),
         "appendonly yes".into(),
     ];
+    match &spec.authority {
+        None => lines.push(format!("port {port}")),
+        Some(authority) => lines.extend(tls_lines(authority, port)),
+    }
     if let Some(password) = &spec.password {
         lines.push(format!("requirepass {}", quoted(password)));
         lines.push(format!("masterauth {}", quoted(password)));
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// TLS on the only port, between the nodes and to replicas too. Clients may show a certificate and
+/// need none: they log in.
+fn tls_lines(authority: &Authority, port: u16) -> Vec<String> {
+    let pem = authority.of_node(&port.to_string());
+    let file = |name: &str, path: &Path| format!("{name} {}", quoted(&path.to_string_lossy()));
+    vec![
+        "port 0".into(),
+        format!("tls-port {port}"),
+        file("tls-cert-file", &pem),
+        file("tls-key-file", &pem),
+        file("tls-ca-cert-file", &authority.trusted()),
+        "tls-auth-clients optional".into(),
+        "tls-replication yes".into(),
+        "tls-cluster yes".into(),
+    ]
 }
 
 /// As the servers' configuration files quote: every byte that is not plain as `\xHH`.
@@ -418,6 +441,7 @@ mod tests {
             ports: Vec::new(),
             node_timeout: Duration::from_secs(5),
             password: None,
+            authority: None,
         };
         assert!(matches!(start(&spec), Err(ProcessError::Occupied(_))));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -440,6 +464,7 @@ mod tests {
             ],
             node_timeout: Duration::from_secs(5),
             password: None,
+            authority: None,
         };
         assert!(matches!(start(&spec), Err(ProcessError::NoProgram { .. })));
         assert!(!spec.folder.exists());

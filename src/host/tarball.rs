@@ -75,6 +75,18 @@ pub fn first_file(archive: &[u8]) -> Option<&[u8]> {
     None
 }
 
+/// The owner of an archive's first entry.
+pub fn first_owner(archive: &[u8]) -> Option<Owner> {
+    let number = |from: usize| {
+        let digits = std::str::from_utf8(archive.get(from..from + 8)?).ok()?;
+        u32::from_str_radix(digits.trim_matches(['\0', ' ']), 8).ok()
+    };
+    Some(Owner {
+        uid: number(108)?,
+        gid: number(116)?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +125,13 @@ mod tests {
             .file("etc/passwd", Owner::default(), b"root:x:0:0\n")
             .finish();
         assert_eq!(first_file(&archive), Some(&b"root:x:0:0\n"[..]));
+        let owner = Owner {
+            uid: 999,
+            gid: 1000,
+        };
+        let owned = Tarball::default().file("a", owner, b"x").finish();
+        assert_eq!(first_owner(&owned), Some(owner));
+        assert_eq!(first_owner(b"short"), None);
     }
 
     #[test]

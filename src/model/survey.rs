@@ -107,6 +107,8 @@ pub enum Silence {
     Sentinel,
     /// Its address is not known (`noaddr`), so it could not be asked.
     NoAddress,
+    /// Only a node announced its address, and the password is not sent to just anybody.
+    NotAsked,
 }
 
 impl Silence {
@@ -139,6 +141,9 @@ impl Silence {
             }
             Silence::Sentinel => {
                 "give the address of a cluster node; a Sentinel leads check, backup, restore and tune to what it watches"
+            }
+            Silence::NotAsked => {
+                "name its address here as well (--nodes, or as a further address), speak TLS, or say --trust-announced"
             }
             Silence::NoAddress => "let the node meet the cluster again: CLUSTER MEET",
         }
@@ -209,6 +214,7 @@ impl fmt::Display for Silence {
             Silence::NotCluster => "not a cluster",
             Silence::Sentinel => "sentinel",
             Silence::NoAddress => "no address",
+            Silence::NotAsked => "not asked",
         })
     }
 }

@@ -7,4 +7,5 @@ pub mod check;
 pub mod create;
 pub mod failover;
 pub mod restore;
+pub mod rotate;
 pub mod tune;

@@ -15,6 +15,7 @@
 //! | `sizing`, `degradation` | which nodes hold the load, and how clients ride out a failover |
 //! | `page` | a drill's report and recording as one HTML page with pictures |
 //! | `tune` | advice, the plan to apply it, and what became of it |
+//! | `rotate` | what a rotation of a password came to |
 //! | `trial` | what a trial of advice on throw-away copies came to |
 //! | `nagios`, `prometheus`, `junit` | a check's report for other programs |
 
@@ -41,6 +42,7 @@ mod page;
 mod plain;
 mod prometheus;
 pub mod restore;
+pub mod rotate;
 mod sizing;
 pub mod trial;
 pub mod tune;

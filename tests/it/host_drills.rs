@@ -106,6 +106,7 @@ fn spec(folder: &Path, port: u16) -> LocalSpec {
         ports: vec![port],
         node_timeout: Duration::from_secs(2),
         password: None,
+        authority: None,
     }
 }
 

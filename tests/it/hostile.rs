@@ -469,3 +469,35 @@ fn a_node_that_calls_itself_by_a_thousand_addresses_is_one_row() {
     let most = most.1.load(Ordering::SeqCst);
     assert!(most <= 256 + 64, "{most} at once");
 }
+
+#[test]
+fn nobody_who_was_not_named_is_sent_the_password() {
+    let (said, heard) = std::sync::mpsc::channel();
+    let said = std::sync::Mutex::new(said);
+    let addr = fake(move |mut stream| {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let _ = said.lock().unwrap().send(bytes);
+    });
+    let mut access = Access::to([]);
+    access.deadline = DEADLINE;
+    access.credentials.password = Some(goodcache::cluster::Secret::new("PasswordOfTheCluster"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let connect = |access: &Access| {
+        let connected = runtime.block_on(goodcache::cluster::Node::connect(access, &addr));
+        connected.map(|_| ()).unwrap_err()
+    };
+    let error = connect(&access);
+    assert_eq!(error.silence(), Some(Silence::NotAsked), "{error}");
+    assert_eq!(
+        heard.recv_timeout(DEADLINE).unwrap(),
+        b"",
+        "nothing at all was sent"
+    );
+
+    // The same address by its name: now it is asked, and says nothing.
+    let error = connect(&access.naming([addr.clone()]));
+    assert_eq!(error.silence(), Some(Silence::Timeout), "{error}");
+    let sent = heard.recv_timeout(DEADLINE).unwrap();
+    assert!(sent.starts_with(b"*2\r\n$4\r\nAUTH\r\n"), "{sent:?}");
+}

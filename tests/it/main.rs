@@ -5,6 +5,7 @@
 //! had; one whose name or module holds `docker` needs a Docker Engine,
 //! and one whose name holds `s3` an S3-compatible server (`tests/tools.sh s3`).
 
+mod acl;
 mod archive;
 mod backup;
 mod capture;
@@ -12,6 +13,7 @@ mod check;
 mod core;
 mod core_tls;
 mod create;
+mod create_tls;
 mod docker;
 mod evidence;
 mod failover;
@@ -23,6 +25,8 @@ mod managed;
 mod rdb;
 mod replication;
 mod restore;
+mod rotate;
+mod secrets;
 mod servers;
 mod settings;
 mod support;

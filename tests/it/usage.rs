@@ -10,12 +10,13 @@ use std::{env, fs};
 use crate::support::{Fleet, Home, Outcome, Spec, free_ports, goodcache, until};
 
 const SECRET: &str = "pl4nted-s3cret";
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "create",
     "check",
     "failover-test",
     "backup",
     "restore",
+    "rotate-password",
     "destroy",
     "generate",
     "tune",

@@ -6,6 +6,8 @@ mod compose;
 pub(super) mod provision;
 mod remember;
 mod rented;
+mod renew;
+mod tls;
 mod written;
 
 use std::time::{Duration, Instant};
@@ -35,14 +37,18 @@ pub async fn run(
     create: &CreateSettings,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
+    let with_authority = tls::with_own_authority(layers, settings, create)?;
     let running = Running {
         layers,
-        settings,
+        settings: with_authority.as_ref().unwrap_or(settings),
         create,
         screen,
     };
     if let Some(emitting) = &create.emit {
         return rented::write(&running, emitting);
+    }
+    if create.is_renewing {
+        return renew::run(&running).await;
     }
     if let Some(path) = &create.write_compose {
         return compose::write_compose(&running, path);
@@ -120,6 +126,7 @@ impl Running<'_> {
         let mut access = provision.access(self)?;
         let origins = provision.start(self, &mut access).await?;
         access.seeds = origins.iter().map(|origin| origin.addr.clone()).collect();
+        access = access.naming(origins.iter().map(|origin| origin.addr.clone()));
         let candidates = self.gather(&mut access, &origins).await?;
         let options = self.options(&origins)?;
         let plan = match self.plan(&candidates, &options)? {

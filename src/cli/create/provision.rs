@@ -8,6 +8,7 @@ use anyhow::anyhow;
 
 use super::Running;
 use super::remember::{forget, is_remembered, remember};
+use super::tls;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::profile::Shape;
 use crate::cli::reach;
@@ -148,6 +149,9 @@ impl Provision {
     /// How they will be reached. Containers always get a password: the given one, the one of an
     /// earlier run, or a new one.
     pub(super) fn access(&self, running: &Running<'_>) -> Result<Access, Failure> {
+        if matches!(self, Provision::Local(_)) {
+            tls::make(running)?;
+        }
         let mut access = reach::access(running.settings)?;
         if matches!(self, Provision::Docker(_)) && access.credentials.password.is_none() {
             let made = Secret::generate().ok_or_else(|| {
@@ -345,6 +349,7 @@ pub(super) fn local_spec(running: &Running<'_>) -> Result<LocalSpec, Failure> {
             .value
             .as_ref()
             .map(|secret| secret.expose().to_owned()),
+        authority: tls::authority(running),
     })
 }
 

@@ -141,6 +141,9 @@ pub struct Args {
         help_heading = "At a managed service"
     )]
     pub region: Option<String>,
+    /// Of a local cluster that create --tls made: give each node a new certificate while it runs
+    #[arg(long, requires = "name", conflicts_with_all = ["nodes", "docker", "local", "masters", "replicas"])]
+    pub renew_tls: bool,
 
     /// Give up when the cluster is not usable after this long [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = values::span)]

@@ -11,6 +11,7 @@ pub mod failover;
 pub mod generate;
 mod refused;
 pub mod restore;
+pub mod rotate;
 mod shared;
 pub mod tune;
 pub mod tune_parts;
@@ -87,6 +88,8 @@ pub enum Command {
     Restore(Box<restore::Args>),
     /// Advise what to set, from what the cluster really does; apply it safely, undo it exactly
     Tune(Box<tune::Args>),
+    /// Give a user of the running cluster a new password, without an outage
+    RotatePassword(Box<rotate::Args>),
     /// Take away a cluster that create made
     Destroy(destroy::Args),
     /// Write shell completions or man pages
@@ -181,6 +184,9 @@ mod tests {
             "goodcache create shop --local --server /usr/bin/redis-server --dir /tmp/x --yes",
             "goodcache create --docker --write-compose compose.yaml",
             "goodcache --tls --node-map a:1=b:2 --node-map c:1=d:2 check",
+            "goodcache rotate-password shop --of app --generate --dry-run",
+            "goodcache rotate-password shop --user app --new-password-file new --wait-for-clients 5m",
+            "goodcache rotate-password shop --undo --yes -o json",
             "goodcache destroy shop --confirm shop",
             "goodcache generate completions completions",
             "goodcache backup",
@@ -210,6 +216,7 @@ mod tests {
             "goodcache check --from a --watch",
             "goodcache check --timeout 5s",
             "goodcache check --explain x --deep",
+            "goodcache rotate-password --undo --finish",
             "goodcache destroy",
             "goodcache destroy ../shop",
             "goodcache create --docker --masters 0",

@@ -141,6 +141,12 @@ pub struct Connection {
     /// Accept any certificate: no protection against an impostor
     #[arg(long, global = true)]
     pub insecure: bool,
+    /// Send the password to every address that a node announces, also without TLS
+    #[arg(long, global = true, hide_short_help = true)]
+    pub trust_announced: bool,
+    /// Print the ACL rule that this command's user needs, and do nothing
+    #[arg(long, global = true, hide_short_help = true)]
+    pub print_acl: bool,
     /// Reach an announced address at another one; may be repeated
     #[arg(long, global = true, value_name = "ANNOUNCED=REACHABLE",
           value_parser = values::node_pair, hide_short_help = true)]

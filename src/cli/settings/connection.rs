@@ -47,6 +47,8 @@ pub struct Settings {
     pub provider: Setting<Provider>,
     /// Which zone a node stands in, as far as somebody said.
     pub zones: Setting<BTreeMap<NodeAddr, String>>,
+    /// Whether the login is sent to whatever address a node announces.
+    pub is_trusting: bool,
     /// How long each call to a node may take.
     pub deadline: Setting<Duration>,
     /// How many redirections a routed command follows.
@@ -93,6 +95,7 @@ impl Settings {
             docker_map: docker_map(layers, shared)?,
             provider: provider(layers, shared)?,
             zones: zones_of(layers, zones)?,
+            is_trusting: is_trusting(layers, shared)?,
             deadline: deadline(layers, shared)?,
             max_redirections: First::nothing()
                 .variable(
@@ -347,6 +350,15 @@ fn provider(layers: &Layers, shared: &Shared) -> Result<Setting<Provider>, Failu
         .variable(&layers.environment, "GOODCACHE_PROVIDER", values::provider)?
         .section_text(layers, "provider", in_section, values::provider)?
         .or_default(Provider::Auto))
+}
+
+fn is_trusting(layers: &Layers, shared: &Shared) -> Result<bool, Failure> {
+    let typed = shared.connection.trust_announced.then_some(true);
+    let variable = "GOODCACHE_TRUST_ANNOUNCED";
+    Ok(First::argument(typed, "--trust-announced")
+        .variable(&layers.environment, variable, values::yes_or_no)?
+        .or_default(false)
+        .value)
 }
 
 fn deadline(layers: &Layers, shared: &Shared) -> Result<Setting<Duration>, Failure> {

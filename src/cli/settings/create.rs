@@ -83,6 +83,8 @@ pub struct CreateSettings {
     pub is_dry_run: bool,
     /// Whether yes was said on the command line.
     pub is_agreed: bool,
+    /// Whether the nodes of a cluster that is there get new certificates.
+    pub is_renewing: bool,
 }
 
 impl CreateSettings {
@@ -202,6 +204,7 @@ impl CreateSettings {
             }),
             is_dry_run: args.dry_run,
             is_agreed: args.yes,
+            is_renewing: args.renew_tls,
             name,
         };
         settings.require_ports()?;

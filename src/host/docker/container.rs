@@ -16,11 +16,12 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 
+use super::found::find;
 use super::image::Image;
 use super::{DockerError, Engine};
 use crate::host::node_conf;
 use crate::host::spec::{ClusterSpec, Labels, MadeBy, NodeSpec};
-use crate::host::tarball::{Owner, Tarball, first_file};
+use crate::host::tarball::{Owner, Tarball, first_file, first_owner};
 
 /// How long a server may take to shut down: it waits up to 10 s for its replicas
 /// (`shutdown-timeout`, 7.0) and then writes to disk, while Docker kills after 10 s by default.
@@ -268,12 +269,45 @@ fn in_passwd(passwd: &str, names: &[&str]) -> Owner {
     passwd.lines().find_map(entry).unwrap_or_default()
 }
 
+/// Gives the health check of every node another password; the file keeps its owner. Nodes without such
+/// a file have none to check with.
+pub async fn change_password(
+    engine: &Engine,
+    cluster: &str,
+    password: &str,
+) -> Result<(), DockerError> {
+    for node in find(engine, cluster).await?.nodes {
+        let archive = fetch(engine, &node.container, node_conf::PASSWORD).await?;
+        let Some(owner) = first_owner(&archive) else {
+            continue;
+        };
+        let archive = Tarball::default()
+            .file(node_conf::PASSWORD, owner, password.as_bytes())
+            .finish();
+        let options = UploadToContainerOptionsBuilder::new().path("/").build();
+        let body = body_full(archive.into());
+        let asked = engine
+            .docker
+            .upload_to_container(&node.container, Some(options), body);
+        let what = format!("put the new password into {}", node.container);
+        engine.ask(what, asked).await?;
+    }
+    Ok(())
+}
+
 /// A small text file of a container; empty when there is none.
 pub(super) async fn read(
     engine: &Engine,
     container: &str,
     path: &str,
 ) -> Result<String, DockerError> {
+    let archive = fetch(engine, container, path).await?;
+    let content = first_file(&archive).unwrap_or_default();
+    Ok(String::from_utf8_lossy(content).into_owned())
+}
+
+/// A small file of a container as an archive; empty when there is none.
+async fn fetch(engine: &Engine, container: &str, path: &str) -> Result<Vec<u8>, DockerError> {
     let options = DownloadFromContainerOptionsBuilder::new()
         .path(path)
         .build();
@@ -292,12 +326,8 @@ pub(super) async fn read(
     };
     let what = format!("read {path} in {container}");
     match engine.ask(what, collect).await {
-        Ok(archive) => {
-            let content = first_file(&archive).unwrap_or_default();
-            Ok(String::from_utf8_lossy(content).into_owned())
-        }
-        Err(error) if error.is_not_found() => Ok(String::new()),
-        Err(error) => Err(error),
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        outcome => outcome,
     }
 }
 

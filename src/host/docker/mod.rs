@@ -32,6 +32,7 @@ use futures_util::StreamExt;
 
 use super::context::{Surroundings, Target, TlsFiles};
 
+pub use container::change_password;
 pub(in crate::host) use drill::{pause, strike, undo, unpause};
 pub use error::{Absence, DockerError, TakenPort};
 pub use found::{Found, FoundNode, Removed, find, remove, start_stopped};

@@ -1,0 +1,183 @@
+//! `create NAME --renew-tls`: a new certificate for each node, loaded while it runs, one node at a time.
+//!
+//! The authority stays, so whoever trusts it goes on; connections that stand are not touched. A node that
+//! is down finds its new certificate when it is started.
+
+use anyhow::{Context, anyhow};
+use serde::Serialize;
+
+use super::Running;
+use super::provision::reached_at;
+use super::tls::failure;
+use crate::cli::check::look;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::Format;
+use crate::cli::profile::{Made, Profile};
+use crate::cli::reach::{self, now_ms};
+use crate::cluster::{Access, Command, Node, NodeError};
+use crate::host::certificates::{Authority, NODE_DAYS, names};
+use crate::model::NodeAddr;
+use crate::model::words::counted;
+use crate::render;
+use crate::render::doc::{Block, Cell, Doc, Tone};
+
+/// What became of the nodes.
+#[derive(Serialize)]
+struct Renewal {
+    name: String,
+    /// The nodes that show their new certificate.
+    renewed: Vec<NodeAddr>,
+    /// Those that do not answer, and load it when they are started.
+    down: Vec<NodeAddr>,
+    /// Where it stopped, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<String>,
+    /// How long the new certificates are good.
+    days: u64,
+    is_plan: bool,
+}
+
+/// Runs it.
+pub(super) async fn run(running: &Running<'_>) -> Result<Exit, Failure> {
+    let (profile, authority) = made_here(running)?;
+    let mut renewal = Renewal {
+        name: profile.name.clone(),
+        renewed: Vec::new(),
+        down: Vec::new(),
+        stopped: None,
+        days: NODE_DAYS,
+        is_plan: running.create.is_dry_run,
+    };
+    if renewal.is_plan {
+        renewal.renewed.clone_from(&profile.nodes);
+        return answer(running, &renewal, Exit::Good);
+    }
+    let nodes = counted(profile.nodes.len(), "node");
+    let question = format!("give {nodes} of {} new certificates?", profile.name);
+    running.consent(&question, None)?;
+    let access = reach::access(running.settings)?;
+    let events = running.screen.events();
+    for addr in &profile.nodes {
+        events.begin(format!("renewing the certificate of {addr}"));
+        match renew(&access, &authority, addr, profile).await {
+            Ok(true) => {
+                events.done(format!("{addr} shows its new certificate"));
+                renewal.renewed.push(addr.clone());
+            }
+            Ok(false) => {
+                events.done(format!("{addr} is down, and loads it when it is started"));
+                renewal.down.push(addr.clone());
+            }
+            Err(why) => {
+                renewal.stopped = Some(format!("{addr}: {}", why.error));
+                break;
+            }
+        }
+    }
+    running.screen.clear();
+    let exit = match renewal.stopped {
+        None => Exit::Good,
+        Some(_) => Exit::HalfWay,
+    };
+    answer(running, &renewal, exit)
+}
+
+fn made_here<'a>(running: &'a Running<'_>) -> Result<(&'a Profile, Authority), Failure> {
+    let refused = |why: &str| Failure::new(Exit::Refused, anyhow!("{why}; nothing was changed"));
+    let (Some(profile), Some(profiles)) = (&running.layers.profile, &running.layers.profiles)
+    else {
+        return Err(refused("create made no cluster of that name"));
+    };
+    let authority = Authority::of(&profiles.tls_folder(&profile.name), &profile.name);
+    if !matches!(profile.made, Made::Local { .. }) || !authority.is_made() {
+        return Err(
+            refused("create --local --tls did not make this cluster's certificates").next(
+                "renew them where they were made, and load them: CONFIG SET tls-cert-file FILE",
+            ),
+        );
+    }
+    Ok((profile, authority))
+}
+
+/// Whether the node runs and shows a new certificate now.
+async fn renew(
+    access: &Access,
+    authority: &Authority,
+    addr: &NodeAddr,
+    profile: &Profile,
+) -> Result<bool, Failure> {
+    let bind = match &profile.made {
+        Made::Local { shape, .. } => reached_at(shape.bind),
+        Made::Nodes | Made::Docker { .. } => addr.host.clone(),
+    };
+    let before = Node::connect(access, addr).await;
+    let issue = || {
+        authority
+            .issue(&addr.port.to_string(), &names(&bind))
+            .map_err(failure)
+    };
+    let lost = |error: NodeError| Failure::new(Exit::HalfWay, error);
+    let node = match before {
+        Ok(node) => node,
+        Err(NodeError::Refused { .. }) => return issue().map(|()| false),
+        Err(error) => return Err(lost(error)),
+    };
+    issue()?;
+    // Setting it to what it is makes the server read the files anew.
+    let pem = authority.of_node(&addr.port.to_string());
+    let load = Command::words("CONFIG SET tls-cert-file").arg(pem.to_string_lossy().as_bytes());
+    node.ask(&load).await.map_err(lost)?;
+    let after = Node::connect(access, addr).await.map_err(lost)?;
+    match after.certificate() == node.certificate() {
+        false => Ok(true),
+        true => Err(Failure::new(
+            Exit::HalfWay,
+            anyhow!(
+                "it still shows its old certificate: it reads the new one when it is started again"
+            ),
+        )),
+    }
+}
+
+fn answer(running: &Running<'_>, renewal: &Renewal, exit: Exit) -> Result<Exit, Failure> {
+    let mut doc = Doc::new();
+    let nodes = counted(renewal.renewed.len(), "node");
+    let good = format!("good for {} days; no connection was broken", renewal.days);
+    let (word, tone, rest) = match (&renewal.stopped, renewal.is_plan) {
+        (_, true) => (
+            "PLAN",
+            Tone::Strong,
+            format!("new certificates for {nodes}, one after the other; nothing was changed"),
+        ),
+        (Some(why), _) => ("STOPPED", Tone::Bad, why.clone()),
+        (None, _) => (
+            "RENEWED",
+            Tone::Good,
+            format!("{nodes} show new certificates, {good}"),
+        ),
+    };
+    doc.push(Block::Verdict {
+        subject: renewal.name.clone(),
+        word: word.to_owned(),
+        tone,
+        rest,
+    });
+    let down = renewal.down.iter();
+    let down = down.map(|addr| {
+        Cell::new(
+            format!("{addr} is down, and loads its own when it is started"),
+            Tone::Warn,
+        )
+    });
+    doc.push(Block::Lines(down.collect()));
+    let text = match running.create.output.value {
+        Format::Json => render::json::envelope("create", Some(now_ms()), renewal),
+        Format::Markdown => render::markdown::text(&doc),
+        _ => render::terminal::text(&doc, look(running.screen)),
+    };
+    running
+        .screen
+        .answer(&text)
+        .context("could not write the answer to stdout")?;
+    Ok(exit)
+}
