@@ -77,7 +77,7 @@ _goodcache() {
 
     case "${cmd}" in
         goodcache)
-            opts="-v -q -h -V --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help --version create check failover-test restore tune rotate-password destroy generate backup"
+            opts="-v -q -h -V --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help --version create check failover-test restore tune rotate-password destroy generate backup"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -100,6 +100,18 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -127,6 +139,10 @@ _goodcache() {
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
                     return 0
                     ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -139,7 +155,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup)
-            opts="-o -v -q -h --repo --passphrase-file --output --from --via --wire --cut --max-stall --rate --parallel --partial --also --also-passphrase-file --label --every --follow --base-every --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help list show log verify prune copy diff export import"
+            opts="-o -v -q -h --repo --passphrase-file --output --from --via --wire --cut --max-stall --rate --parallel --partial --also --also-passphrase-file --label --every --follow --base-every --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help list show log verify prune copy diff export import"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -249,6 +265,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -273,6 +301,10 @@ _goodcache() {
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
                     return 0
                     ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -285,7 +317,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__copy)
-            opts="-o -v -q -h --all --to --to-passphrase-file --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --all --to --to-passphrase-file --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -307,6 +339,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -329,6 +373,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -371,7 +419,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__diff)
-            opts="-o -v -q -h --keys --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --keys --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -382,6 +430,18 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -407,6 +467,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -449,7 +513,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__export)
-            opts="-o -v -q -h --to --shard --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --to --shard --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -468,6 +532,18 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -493,6 +569,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -535,7 +615,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__import)
-            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -546,6 +626,18 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -571,6 +663,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -613,7 +709,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__list)
-            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -624,6 +720,18 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -649,6 +757,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -691,7 +803,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__log)
-            opts="-o -v -q -h --since --until --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --since --until --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -710,6 +822,18 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -735,6 +859,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -777,7 +905,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__prune)
-            opts="-y -o -v -q -h --grace --dry-run --yes --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-y -o -v -q -h --grace --dry-run --yes --keep-last --keep-daily --keep-weekly --keep-monthly --keep-within --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -815,6 +943,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -837,6 +977,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -879,7 +1023,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__show)
-            opts="-o -v -q -h --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -890,6 +1034,18 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -915,6 +1071,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -957,7 +1117,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__backup__subcmd__verify)
-            opts="-o -v -q -h --read-data --boot --server --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
+            opts="-o -v -q -h --read-data --boot --server --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --repo --passphrase-file --output --config --verbose --quiet --color --cluster --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -972,6 +1132,18 @@ _goodcache() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -997,6 +1169,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -1039,7 +1215,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__check)
-            opts="-o -v -q -h --sample --canary --deep --zone --profile --fail-on --watch --wait --timeout --save-survey --from --against --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --sample --canary --deep --zone --profile --fail-on --watch --wait --timeout --save-survey --from --against --explain --output --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1117,6 +1293,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1141,6 +1329,10 @@ _goodcache() {
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
                     return 0
                     ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1153,7 +1345,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__create)
-            opts="-y -o -v -q -h --nodes --docker --local --masters --replicas --zone --require-tolerate --allow-small --node-timeout --image --base-port --bind --write-compose --server --dir --renew-tls --timeout --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
+            opts="-y -o -v -q -h --nodes --docker --local --masters --replicas --zone --require-tolerate --allow-small --node-timeout --image --base-port --bind --write-compose --server --dir --emit --node-size --region --renew-tls --timeout --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1207,6 +1399,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --emit)
+                    COMPREPLY=($(compgen -W "terraform cli" -- "${cur}"))
+                    return 0
+                    ;;
+                --node-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1239,6 +1443,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1263,6 +1479,10 @@ _goodcache() {
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
                     return 0
                     ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1275,7 +1495,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__destroy)
-            opts="-o -v -q -h --confirm --dry-run --output --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --config --verbose --quiet --color --help"
+            opts="-o -v -q -h --confirm --dry-run --output --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --config --verbose --quiet --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1305,6 +1525,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1329,6 +1561,10 @@ _goodcache() {
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
                     return 0
                     ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1349,7 +1585,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__failover__subcmd__test)
-            opts="-o -v -q -h --fault --rolling-restart --shard --node --role --whole-shard --on-host --on-zone --all-shards --random --seed --then --then-shard --then-node --then-after --scenario --rounds --down-for --zone --via --accept --even-if --confirm --dry-run --hold --heal --restore-roles --timeout --rate --value-size --max-outage --max-lost-writes --max-redundancy --max-p99 --record --from --compare --junit --report --output --watchdog --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --fault --rolling-restart --shard --node --role --whole-shard --on-host --on-zone --all-shards --random --seed --then --then-shard --then-node --then-after --scenario --rounds --down-for --zone --via --accept --even-if --confirm --dry-run --hold --heal --restore-roles --timeout --rate --value-size --max-outage --max-lost-writes --max-redundancy --max-p99 --record --from --compare --junit --report --output --watchdog --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1511,6 +1747,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1535,6 +1783,10 @@ _goodcache() {
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
                     return 0
                     ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1547,7 +1799,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__generate)
-            opts="-v -q -h --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --config --verbose --quiet --color --help completions man"
+            opts="-v -q -h --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --config --verbose --quiet --color --help completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1565,6 +1817,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1587,6 +1851,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)
@@ -1609,7 +1877,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__restore)
-            opts="-o -v -q -h --repo --passphrase-file --output --of --at --rdb --keys --type --slots --hash-tag --min-ttl --replace --skip-existing --undelete --flush --confirm --dry-run --order --rate --max-latency --max-stall --with-acl --no-verify --restart --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
+            opts="-o -v -q -h --repo --passphrase-file --output --of --at --rdb --keys --type --slots --hash-tag --min-ttl --replace --skip-existing --undelete --flush --confirm --dry-run --order --rate --max-latency --max-stall --with-acl --no-verify --restart --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1703,6 +1971,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1727,6 +2007,10 @@ _goodcache() {
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
                     return 0
                     ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1739,7 +2023,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__rotate__subcmd__password)
-            opts="-y -o -v -q -h --of --new-password-file --generate --finish --wait-for-clients --undo --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
+            opts="-y -o -v -q -h --of --new-password-file --generate --finish --wait-for-clients --undo --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1785,6 +2069,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1809,6 +2105,10 @@ _goodcache() {
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
                     return 0
                     ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1821,7 +2121,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__tune)
-            opts="-y -o -v -q -h --sample --deep --from --save-evidence --profile --memory-limit --outage --recovery --only --except --fail-on --apply --undo --dry-run --yes --rewrite --undo-file --even-if-changed --write-conf --write-compose --trial --load --for --connections --server --size --prices --growth --growth-since --horizon --family --resilience --drill --explain --output --config --verbose --quiet --color --cluster --user --password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --deadline --help"
+            opts="-y -o -v -q -h --sample --deep --from --save-evidence --profile --memory-limit --outage --recovery --no-loss --only --except --fail-on --apply --undo --dry-run --yes --rewrite --undo-file --even-if-changed --write-conf --write-compose --trial --load --for --connections --server --size --prices --growth --growth-since --horizon --family --resilience --drill --explain --output --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1959,6 +2259,18 @@ _goodcache() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --master-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sentinel-password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cacert)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1981,6 +2293,10 @@ _goodcache() {
                     ;;
                 --docker-map)
                     COMPREPLY=($(compgen -W "auto on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deadline)

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_goodcache_global_optspecs
-    string join \n config= v/verbose q/quiet color= cluster= user= password-file= tls cacert= cert= key= sni= insecure trust-announced print-acl node-map= docker-map= deadline= h/help V/version
+    string join \n config= v/verbose q/quiet color= cluster= user= password-file= master-name= sentinel-user= sentinel-password-file= tls cacert= cert= key= sni= insecure trust-announced print-acl node-map= docker-map= provider= deadline= h/help V/version
 end
 
 function __fish_goodcache_needs_command
@@ -31,6 +31,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_needs_command" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_needs_command" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_needs_command" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_needs_command" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_needs_command" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_needs_command" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_needs_command" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -39,6 +42,7 @@ complete -c goodcache -n "__fish_goodcache_needs_command" -l node-map -d 'Reach 
 complete -c goodcache -n "__fish_goodcache_needs_command" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_needs_command" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_needs_command" -s v -l verbose -d 'Show on stderr each setting and where it came from'
 complete -c goodcache -n "__fish_goodcache_needs_command" -s q -l quiet -d 'Say nothing on stderr but errors'
@@ -70,6 +74,10 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l bind -d '
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l write-compose -d 'With --docker: write a compose file instead of making anything' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l server -d 'With --local: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l dir -d 'With --local: the folder that holds the nodes\' data' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l emit -d 'With --provider aws, gcp or azure: write the definition of such a cluster, and make nothing' -r -f -a "terraform\t'Terraform'
+cli\t'A shell script of the service\'s own command line'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l node-size -d 'With --emit: the service\'s name of a node\'s size [default: a small one]' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l region -d 'With --emit: the region [default: a variable]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l timeout -d 'Give up when the cluster is not usable after this long [default: 60s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -s o -l output -d 'Write the answer as [default: table]' -r -f -a "table\t''
 markdown\t''
@@ -81,6 +89,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -89,6 +100,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l node-map 
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l docker -d 'Make a container for each node'
 complete -c goodcache -n "__fish_goodcache_using_subcommand create" -l local -d 'Start a server process on this machine for each node'
@@ -132,6 +144,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -140,6 +155,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l node-map -
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l canary -d 'Also write a key to each shard and time how long its replicas take to have it'
 complete -c goodcache -n "__fish_goodcache_using_subcommand check" -l deep -d 'Also look for keys in nodes that do not own their slot'
@@ -224,6 +240,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -232,6 +251,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l no
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l rolling-restart -d 'Restart every node in turn instead, masters after handing over'
 complete -c goodcache -n "__fish_goodcache_using_subcommand failover-test" -l whole-shard -d 'Strike all nodes of the shard at once'
@@ -274,6 +294,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -282,6 +305,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l node-map
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l replace -d 'Replace those that the snapshot has; others stay'
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l skip-existing -d 'Leave them as they are'
@@ -322,7 +346,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l trial -d 'T
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l load -d 'With --trial: synthetic, recorded (the shares of the cluster\'s commands), or a file of commands [default: synthetic]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l for -d 'With --trial: how long all turns are together, from 1s on [default: 30s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l connections -d 'With --trial: connections that send, wait and send again [default: 8]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l server -d 'With --trial: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l server -d 'With --trial: the redis-server or valkey-server to run [default: of the node\'s own and those in PATH the nearest]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l prices -d 'With --size: what nodes cost, in YAML; goodcache knows no prices' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l growth -d 'With --size: how fast the data grows, such as 10%/month or 0.3%/day' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l growth-since -d 'With --size: measure the growth since a file that --save-evidence or check --save-survey wrote' -r -F
@@ -340,6 +364,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -348,8 +375,10 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l node-map -d
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l deep -d 'Also look at sizes, encodings and use of a thousand keys and more of each master'
+complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l no-loss -d 'No acknowledged write may be lost in a power cut: the disk is waited for before each answer'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l apply -d 'Set what can be set while the servers run'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -l dry-run -d 'With --apply or --undo: show the plan and change nothing'
 complete -c goodcache -n "__fish_goodcache_using_subcommand tune" -s y -l yes -d 'Agree without being asked'
@@ -377,6 +406,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -385,6 +417,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l 
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l generate -d 'Make a new password up, and keep it in a file that only its owner can read'
 complete -c goodcache -n "__fish_goodcache_using_subcommand rotate-password" -l finish -d 'Go on past the clients\' turn: remove the old password'
@@ -405,6 +438,9 @@ json\t''"
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -413,6 +449,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l node-map
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
@@ -429,6 +466,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand destroy" -s h -l hel
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -437,6 +477,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l node-ma
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l config -d 'Read settings from FILE instead of ./goodcache.yaml' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand generate" -l color -d 'Colour the output' -r -f -a "auto\t'On a terminal only'
@@ -485,6 +526,9 @@ never\t'Never'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cluster -d 'Take this cluster\'s settings, from goodcache.yaml or from what create saved' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -493,6 +537,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fi
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l partial -d 'Take what is served although some slots are served by nobody'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l follow -d 'Stay attached after the snapshot and archive every write, so that any moment can be restored'
@@ -514,6 +559,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fi
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -a "import" -d 'Take plain RDB files into the repository'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -522,6 +570,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -542,6 +591,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -550,6 +602,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from show" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -572,6 +625,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l until -d 'Only what came then or before [default: now]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -580,6 +636,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from log" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -601,6 +658,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l server -d 'With --boot: the redis-server or valkey-server to run [default: the one in PATH]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -609,6 +669,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from verify" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -637,6 +698,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l keep-within -d 'Keep all that are not older than this, such as 48h or 30d' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -645,6 +709,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from prune" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -669,6 +734,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l to-passphrase-file -d 'Read that repository\'s passphrase from the first line of FILE [default: the same passphrase]' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -677,6 +745,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -698,6 +767,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -706,6 +778,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from diff" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -729,6 +802,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l shard -d 'Only this shard, as show numbers them' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -737,6 +813,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F
@@ -757,6 +834,9 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l user -d 'Log in as this ACL user' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l password-file -d 'Read the password from the first line of FILE (\'-\' is stdin)' -r -F
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l master-name -d 'Of several masters that a Sentinel watches, the one that is meant' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l sentinel-user -d 'Log in to Sentinels as this ACL user, where they have a login of their own' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l sentinel-password-file -d 'Read the Sentinels\' own password from the first line of FILE' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cacert -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l cert -d 'Show the servers this client certificate (PEM)' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l key -d 'The key of that certificate (PEM)' -r -F
@@ -765,6 +845,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_s
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l docker-map -d 'Ask Docker where announced addresses can be reached [default: auto]' -r -f -a "auto\t'When an announced address cannot be reached and an engine is there'
 on\t'Always; no engine is an error'
 off\t'Never'"
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l provider -d 'Take it for that managed service: auto, none, aws, gcp, azure, or a service [default: auto]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l deadline -d 'Give each call to a node this long [default: 2s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l repo -d 'The repository: a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and __fish_seen_subcommand_from import" -l passphrase-file -d 'Read the repository\'s passphrase from the first line of FILE (\'-\' is stdin)' -r -F

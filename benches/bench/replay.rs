@@ -278,9 +278,9 @@ fn owner(entry: &Entry<'_>, masters: usize) -> usize {
     master_of(usize::from(entry.slot()), masters)
 }
 
-/// Slots are shared as evenly as they can be: each border is rounded to the nearest slot.
+/// Slots are shared as the benchmark's own clusters share them: each border is rounded down.
 pub fn master_of(slot: usize, masters: usize) -> usize {
-    let border = |n: usize| (n * SLOTS + masters / 2) / masters;
+    let border = |n: usize| n * SLOTS / masters;
     (1..masters).filter(|n| slot >= border(*n)).count()
 }
 

@@ -5,8 +5,8 @@ mod answer;
 mod compose;
 pub(super) mod provision;
 mod remember;
-mod rented;
 mod renew;
+mod rented;
 mod tls;
 mod written;
 
