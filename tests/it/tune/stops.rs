@@ -48,7 +48,7 @@ fn a_server_that_refuses_leaves_nothing_changed() {
 }
 
 #[test]
-fn where_settings_cannot_be_read_there_is_no_advice_on_them_and_that_is_said() {
+fn where_settings_cannot_be_read_only_what_info_tells_is_judged_and_that_is_said() {
     let fleet = Fleet::cluster(3, 0);
     let home = Home::new();
     for server in fleet.iter() {
@@ -83,7 +83,9 @@ fn where_settings_cannot_be_read_there_is_no_advice_on_them_and_that_is_said() {
         "{skipped:#?}"
     );
     for one in answer["report"]["recommendations"].as_array().unwrap() {
-        assert_ne!(one["kind"], "setting", "{one:#}");
+        let parameter = one["parameter"].as_str().unwrap();
+        let is_told = ["maxmemory", "maxmemory-policy", "maxclients"].contains(&parameter);
+        assert!(one["kind"] != "setting" || is_told, "{one:#}");
     }
 }
 
