@@ -128,11 +128,11 @@ async fn stand_alone(
     if !may_be {
         return Err(error);
     }
-    if facts.info.get("redis_mode").is_none() {
+    if facts.info.mode().is_none() {
         let server = node.say("INFO server").await.map_err(|_| error.clone())?;
         facts.info.take_over(&read_info(&server));
     }
-    match facts.info.get("redis_mode") {
+    match facts.info.mode() {
         Some("sentinel") => Err(NodeError::Sentinel {
             addr: node.addr().clone(),
         }),

@@ -93,6 +93,11 @@ impl Info {
         self.lines.is_empty()
     }
 
+    /// `standalone`, `sentinel` or `cluster`; Valkey 9.1 gives the field another name.
+    pub fn mode(&self) -> Option<&str> {
+        self.get("redis_mode").or_else(|| self.get("server_mode"))
+    }
+
     /// Puts a value there, or another in its place.
     pub fn set(&mut self, name: &str, value: &str) {
         let mut all = BTreeMap::from(std::mem::take(self));

@@ -33,7 +33,7 @@ pub(super) async fn find(node: &NodeAtHost) -> Result<Process, String> {
     let Some(folder) = proc::folder(pid) else {
         return fail("does not let this user see its folder".to_owned());
     };
-    let proven = match node.info.get("redis_mode") {
+    let proven = match node.info.mode() {
         Some("standalone") => prove_alone(node, &folder, pid),
         _ => prove(node, &folder),
     };
