@@ -32,8 +32,16 @@ pub fn is_settling(nodes: &[Standing]) -> bool {
 /// Why not, a line each.
 pub fn preflight(nodes: &[Standing], asked: Asked<'_>) -> Vec<String> {
     let mut faults = Vec::new();
+    let everywhere = nodes.iter().map(|node| of_user(node, asked.user));
+    match all_alike(everywhere) {
+        Some(why) => faults.push(why),
+        None => {
+            for node in nodes {
+                faults.extend(of_user(node, asked.user).map(|why| format!("{}: {why}", node.addr)));
+            }
+        }
+    }
     for node in nodes {
-        faults.extend(of_user(node, asked.user).map(|why| format!("{}: {why}", node.addr)));
         faults.extend(of_link(node).map(|why| format!("{}: {why}", node.addr)));
     }
     faults.extend(differing(nodes, asked));
@@ -48,13 +56,23 @@ pub fn preflight(nodes: &[Standing], asked: Asked<'_>) -> Vec<String> {
     faults
 }
 
+/// What is wrong with all of several nodes alike is told once.
+fn all_alike(mut each: impl Iterator<Item = Option<String>>) -> Option<String> {
+    let first = each.next()??;
+    let mut others = each.peekable();
+    others.peek()?;
+    others
+        .all(|other| other.as_ref() == Some(&first))
+        .then(|| format!("on every node {first}"))
+}
+
 fn of_user(node: &Standing, user: &str) -> Option<String> {
     if !node.is_known {
         return Some(format!("there is no user '{user}'"));
     }
     if node.is_nopass {
         return Some(format!(
-            "'{user}' gets in with any password (nopass): there is none to rotate"
+            "'{user}' gets in with any password (nopass), so there is none to rotate"
         ));
     }
     if !node.is_on {
@@ -161,6 +179,14 @@ mod tests {
             journal: None,
         };
         preflight(&nodes, asked)
+    }
+
+    #[test]
+    fn what_is_wrong_everywhere_is_told_once() {
+        let told = faults(|nodes| nodes.iter_mut().for_each(|node| node.is_nopass = true));
+        let about: Vec<&String> = told.iter().filter(|one| one.contains("nopass")).collect();
+        assert_eq!(about.len(), 1, "{told:?}");
+        assert!(about[0].starts_with("on every node 'app'"), "{told:?}");
     }
 
     #[test]
