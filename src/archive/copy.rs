@@ -88,7 +88,7 @@ impl Repository {
         chunk: &Chunk,
         is_there: bool,
     ) -> Result<(String, Sizes, bool), ArchiveError> {
-        if is_there && let Some(sizes) = to.same_there(identity, chunk).await? {
+        if is_there && let Some(sizes) = to.same_there(self, identity, chunk).await? {
             writer.note(identity.name(), sizes.stored_bytes);
             return Ok((identity.name(), sizes, false));
         }
@@ -113,6 +113,7 @@ impl Repository {
     /// The sizes of the object here when it holds the very bytes of that one over there.
     async fn same_there(
         &self,
+        there: &Repository,
         identity: &Identity,
         theirs: &Chunk,
     ) -> Result<Option<Sizes>, ArchiveError> {
@@ -122,15 +123,20 @@ impl Repository {
             Err(ArchiveError::Chunk(_)) => return Ok(None),
             stored => stored?,
         };
-        let (of, theirs, keys) = (identity.clone(), theirs.sizes(), self.keys_for_objects());
+        let sizes = Sizes {
+            stored_bytes: stored.len() as u64,
+            stored_sha256: sha256(&stored),
+            ..theirs.sizes()
+        };
+        if sizes == theirs.sizes() {
+            return Ok(Some(sizes));
+        }
+        // Packed or sealed otherwise: only what comes out can be compared.
+        let raw = there.read(identity, theirs).await?;
+        let (of, keys) = (identity.clone(), self.keys_for_objects());
         let same = blocking(move || {
-            let raw =
-                chunk::unpack_unlisted(&of, &stored, theirs.raw_bytes, keys.as_deref()).ok()?;
-            (sha256(&raw) == theirs.raw_sha256).then(|| Sizes {
-                stored_bytes: stored.len() as u64,
-                stored_sha256: sha256(&stored),
-                ..theirs
-            })
+            let own = chunk::unpack_unlisted(&of, &stored, sizes.raw_bytes, keys.as_deref());
+            own.is_ok_and(|own| own == raw).then_some(sizes)
         });
         Ok(same.await)
     }

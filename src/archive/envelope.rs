@@ -230,7 +230,7 @@ mod tests {
         let open = |text: &str| decode(&id, text.as_bytes(), Protection::Signed, Some(&ours));
         for (from, to) in [
             ("goodbooks", "badbooks"),
-            ("\"format\": 1", "\"format\":  1"),
+            ("\"format\": 2", "\"format\":  2"),
             ("barrier", "clock"),
         ] {
             let edited = text.replacen(from, to, 1);

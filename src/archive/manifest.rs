@@ -14,7 +14,7 @@ use super::id::{Identity, Kind, SnapshotId};
 use crate::model::{NodeAddr, NodeId, Role, Slot, SlotSet};
 
 /// Of the manifest. Raised when an older program could not restore from it any more.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Keys that this program does not know, as they were.
 pub type More = BTreeMap<String, Value>;
@@ -153,8 +153,9 @@ pub struct Chunk {
     pub raw_bytes: u64,
     /// Bytes as stored.
     pub stored_bytes: u64,
-    /// SHA-256 before packing.
-    pub raw_sha256: String,
+    /// SHA-256 before packing; of format 1 alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_sha256: Option<String>,
     /// SHA-256 as stored: what `sha256sum` says of the file.
     pub stored_sha256: String,
     /// The lowest slot that it holds anything of; `None` when it belongs to every slot.

@@ -116,6 +116,18 @@ fn a_forged_object_with_fitting_hashes_does_not_open_a_sealed_repository() {
     );
 }
 
+/// Older programs said what comes out as well.
+#[test]
+fn an_object_of_format_1_is_proven_by_both_of_its_hashes() {
+    let (stored, sizes) = pack(&piece(0), &raw(), 1, None).unwrap();
+    assert_eq!(sizes.raw_sha256, None);
+    let sizes = Sizes {
+        raw_sha256: Some(sha256(&raw())),
+        ..sizes
+    };
+    assert_eq!(unpack(&piece(0), &stored, &sizes, None).unwrap(), raw());
+}
+
 #[test]
 fn a_manifest_that_lies_about_raw_bytes_is_found_out() {
     let (stored, sizes) = pack(&piece(0), &raw(), 1, None).unwrap();
@@ -129,7 +141,7 @@ fn a_manifest_that_lies_about_raw_bytes_is_found_out() {
             ..sizes.clone()
         },
         Sizes {
-            raw_sha256: sha256(b"other"),
+            raw_sha256: Some(sha256(b"other")),
             ..sizes.clone()
         },
     ] {

@@ -140,7 +140,7 @@ impl Packing {
         let is_touched = self.touched.has(entry.db, entry.key);
         if is_touched != (self.part == Part::Touched)
             || !self.select.takes(entry, now_ms)
-            || self.touched.is_flushed(entry.db, entry.slot())
+            || self.touched.is_flushed(entry.db, || entry.slot())
             || (is_touched && self.touched.is_spared(entry.db, entry.key))
         {
             return Packed::NotMeant;

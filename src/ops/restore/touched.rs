@@ -113,9 +113,9 @@ impl Touched {
     }
 
     /// Whether what the base has in that slot counts for nothing.
-    pub(super) fn is_flushed(&self, db: u64, slot: u16) -> bool {
+    pub(super) fn is_flushed(&self, db: u64, slot: impl FnOnce() -> u16) -> bool {
         !self.flushes.is_empty()
-            && Slot::new(slot)
+            && Slot::new(slot())
                 .is_some_and(|slot| self.flushes.iter().any(|flush| flush.is_of(db, slot)))
     }
 
@@ -191,10 +191,10 @@ mod tests {
         let (slot, other) = (Slot::new(7).unwrap(), Slot::new(8).unwrap());
         let mut touched = Touched::default();
         touched.note(&logged(&["FLUSHDB"], 10, 2, SlotSet::range(slot, slot)));
-        assert!(touched.is_flushed(2, 7));
-        assert!(!touched.is_flushed(0, 7) && !touched.is_flushed(2, 8));
+        assert!(touched.is_flushed(2, || 7));
+        assert!(!touched.is_flushed(0, || 7) && !touched.is_flushed(2, || 8));
         assert!(touched.is_before_flush(10, 2, slot) && !touched.is_before_flush(11, 2, slot));
         touched.note(&logged(&["FLUSHALL"], 40, 0, SlotSet::range(other, other)));
-        assert!(touched.is_flushed(5, 8) && touched.is_before_flush(39, 2, other));
+        assert!(touched.is_flushed(5, || 8) && touched.is_before_flush(39, 2, other));
     }
 }

@@ -125,7 +125,7 @@ fn chunk(name: &str) -> Chunk {
         name: name.into(),
         raw_bytes: 4 << 20,
         stored_bytes: 1 << 20,
-        raw_sha256: "0".repeat(64),
+        raw_sha256: None,
         stored_sha256: "1".repeat(64),
         first_slot: Slot::new(0),
         last_slot: Slot::new(100),

@@ -3,12 +3,11 @@
 use super::{Contents, PieceSize, RawPiece, SLACK};
 use crate::archive::{Buffers, Held, SlotRow};
 use crate::model::{SLOT_COUNT, Slot};
-use crate::rdb::{Digester, Entry, Item, Part, RdbError, SlotDigests};
+use crate::rdb::{Digester, Entry, Item, Part, RdbError};
 
 /// All but the reader, from which what is looked at is borrowed.
 pub(super) struct Walk {
     digester: Digester,
-    digests: SlotDigests,
     rows: Vec<Row>,
     pub(super) contents: Contents,
     /// What came since the last piece.
@@ -32,10 +31,14 @@ pub(super) struct Walk {
     pub(super) announced: u64,
 }
 
+/// What was found of a slot. Keys come in no order of slots, and each finds its row cold: a row is one line
+/// of the processor's cache.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
 struct Row {
-    keys: u64,
-    expires: u64,
+    digest: u128,
+    keys: u32,
+    expires: u32,
     bytes: u64,
     chunks: (u32, u32),
     range: (u64, u64),
@@ -45,7 +48,6 @@ impl Walk {
     pub(super) fn new(room: usize) -> Walk {
         Walk {
             digester: Digester::new(),
-            digests: SlotDigests::new(),
             rows: vec![Row::default(); usize::from(SLOT_COUNT)],
             contents: Contents::default(),
             pending: Vec::new(),
@@ -72,8 +74,8 @@ impl Walk {
     /// Ends the piece before this entry, where it is large enough.
     pub(super) fn border(&mut self, size: PieceSize, entry: &Entry<'_>) -> Option<RawPiece> {
         let before = usize::try_from(entry.range.start.saturating_sub(self.begins)).unwrap_or(0);
-        let is_border = self.last_slot != Some(entry.slot());
-        let is_due = before >= size.most || (before >= size.wanted && is_border);
+        let is_border = || self.last_slot != Some(entry.slot());
+        let is_due = before >= size.most || (before >= size.wanted && is_border());
         if is_due { self.cut(before) } else { None }
     }
 
@@ -114,7 +116,6 @@ impl Walk {
     /// Notes an entry that ends here.
     fn note(&mut self, entry: &Entry<'_>, hash: u128) {
         let number = entry.slot();
-        self.digests.add_hash(number, hash);
         let first = self.began_in.take().unwrap_or(self.seq);
         if let Some(row) = self.rows.get_mut(usize::from(number)) {
             row.chunks.0 = if row.keys == 0 { first } else { row.chunks.0 };
@@ -125,8 +126,9 @@ impl Walk {
                 row.range.0
             };
             row.range.1 = entry.range.end;
+            row.digest = row.digest.wrapping_add(hash);
             row.keys += 1;
-            row.expires += u64::from(entry.expires_ms.is_some());
+            row.expires += u32::from(entry.expires_ms.is_some());
             row.bytes += entry.range.end - entry.range.start;
         }
         if let Some(slot) = Slot::new(number) {
@@ -181,10 +183,10 @@ impl Walk {
             .filter(|(_, row)| row.keys > 0)
             .map(|(slot, row)| SlotRow {
                 slot,
-                keys: row.keys,
-                expires: row.expires,
+                keys: row.keys.into(),
+                expires: row.expires.into(),
                 bytes: row.bytes,
-                digest: self.digests.slot(slot.number()).sum.to_be_bytes(),
+                digest: row.digest.to_be_bytes(),
                 chunks: row.chunks,
                 logged: 0,
             })
