@@ -40,7 +40,7 @@ use super::trouble::Trouble;
 use crate::archive::SnapshotId;
 use crate::archive::lease::Holder;
 use crate::cluster::Access;
-use crate::model::Survey;
+use crate::model::{NodeAddr, Survey};
 
 /// How often the cluster is looked at: who has which slots, and who is master.
 const LOOK: Duration = Duration::from_secs(1);
@@ -203,13 +203,14 @@ impl Follower {
 
     /// Goes on with the line that an earlier follower left, if there is one.
     async fn again(&mut self) -> Result<Option<Line>, Trouble> {
-        let cluster = &self.following.base.cluster;
-        let Some(standing) = resume::standing(&self.place.repository, cluster).await? else {
+        let cluster = self.following.base.cluster.clone();
+        let Some(standing) = resume::standing(&self.place.repository, &cluster).await? else {
             return Ok(None);
         };
         let (run, last_ms, base_ms) = (standing.id.run.clone(), standing.last_ms, standing.base_ms);
         let now_ms = self.following.base.now_ms;
-        let line = Line::again(&self.place, cluster, now_ms, standing);
+        self.know(standing.shards.addrs());
+        let line = Line::again(&self.place, &cluster, now_ms, standing);
         let age = Duration::from_millis(now_ms().saturating_sub(base_ms));
         self.due = Instant::now() + self.following.base_every.saturating_sub(age);
         self.tell(Told::Resumed {
@@ -267,6 +268,7 @@ impl Follower {
                         begun.clear();
                         line = None;
                     }
+                    self.know([one.source.addr.clone(), one.source.master_addr.clone()]);
                     begun.push(one);
                     if let Some(new) = self.all_begun(&mut begun) {
                         self.tell(Told::Begun { run: new.id().run.clone(), gauges: new.gauges() });
@@ -285,6 +287,14 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Any node will do to look again: the one that was named may be the first that dies.
+    fn know(&mut self, known: impl IntoIterator<Item = NodeAddr>) {
+        self.place.access.seeds.extend(known);
+        self.place.access.seeds.sort();
+        self.place.access.seeds.dedup();
+        self.looks = looks(&self.place);
     }
 
     fn all_begun(&self, begun: &mut [Beginning]) -> Option<Line> {

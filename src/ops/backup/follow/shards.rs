@@ -80,6 +80,12 @@ impl Shards {
         })
     }
 
+    /// Where all of them are.
+    pub(super) fn addrs(&self) -> Vec<NodeAddr> {
+        let addrs = self.0.iter().map(|followed| followed.addr.clone());
+        addrs.collect()
+    }
+
     /// Who has which slots, for the line.
     pub(super) fn owners(&self, cluster: &str, at_ms: u64) -> Owners {
         let shards = (0..).zip(&self.0).map(|(shard, followed)| Owner {
