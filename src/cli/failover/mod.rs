@@ -157,7 +157,14 @@ impl Running<'_> {
         self.refuse_rented(&seen)?;
         let (seen, topology, options, plan) = self.plan(&mut access, seen).await?;
         let cut_off = failover::cut_off(&plan);
-        let refused = failover::bus_refusals(&access, &seen, &cut_off).await;
+        // By hooks a fault is done from outside, whatever the servers permit.
+        let mut refused = match self.args.via {
+            Via::Hooks => Vec::new(),
+            _ => failover::withheld(&seen, &topology, &plan),
+        };
+        if refused.is_empty() {
+            refused = failover::bus_refusals(&access, &seen, &cut_off).await;
+        }
         if !refused.is_empty() {
             return Err(no_plan(NoPlan::Refused(refused)));
         }
