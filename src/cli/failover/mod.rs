@@ -361,6 +361,10 @@ impl Running<'_> {
             Failure::new(Exit::Refused, what)
         };
         Err(match service.drill() {
+            ServiceDrill::Template(_) if !seen.form.is_cluster() => refused(
+                "goodcache drills clusters and what Sentinels watch, and this is neither".to_owned(),
+            )
+            .next("fail it over by the service's own call, unmeasured, and see goodcache check"),
             ServiceDrill::Template(name) => refused("it has a call of its own for that".to_owned())
                 .next(format!(
                     "put hooks: {{template: {name}, id: ID}} under the cluster in goodcache.yaml, then: goodcache failover-test {} --fault failover --via hooks --timeout 10m",
