@@ -504,7 +504,7 @@ scan\t'Key by key (SCAN and DUMP): not a snapshot'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l wire -d 'How values come from the servers [default: auto]' -r -f -a "auto\t'Plain from servers on this machine, as they are set from others'
 plain\t'As they are: more bytes, and less work for the servers'
 compressed\t'Compressed by the servers'"
-complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cut -d 'How one moment is cut through all shards [default: barrier]' -r -f -a "barrier\t'Writes are paused on all masters for a few round trips'
+complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l cut -d 'How one moment is cut through all shards [default: barrier, where writes may be paused]' -r -f -a "barrier\t'Writes are paused on all masters for a few round trips'
 clock\t'At one time of this machine\'s clock, without a pause'"
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l max-stall -d 'The longest that writes may stand still for the cut [default: 1s]' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand backup; and not __fish_seen_subcommand_from list show log verify prune copy diff export import" -l rate -d 'Read at most so much a second, such as 50MiB' -r

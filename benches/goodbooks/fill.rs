@@ -121,8 +121,15 @@ fn masters(seed: &str, password: Option<&str>) -> io::Result<Masters> {
         addrs: Vec::new(),
         owners: vec![None; usize::from(SLOT_COUNT)],
     };
-    let Reply::Array(ranges) = connect(seed, password)?.ask(&["CLUSTER", "SLOTS"])? else {
-        return Err(io::Error::other(format!("{seed} is in no cluster")));
+    let ranges = match connect(seed, password)?.ask(&["CLUSTER", "SLOTS"])? {
+        Reply::Array(ranges) => ranges,
+        // A server without cluster mode takes them all.
+        Reply::Error(said) if said.contains("cluster support disabled") => {
+            masters.addrs.push(seed.to_owned());
+            masters.owners.fill(Some(0));
+            return Ok(masters);
+        }
+        _ => return Err(io::Error::other(format!("{seed} is in no cluster"))),
     };
     for range in &ranges {
         let (first, last, addr) = slot_range(range, seed)

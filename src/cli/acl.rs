@@ -6,8 +6,8 @@
 use std::ffi::OsString;
 
 /// What every look at a cluster asks.
-const LOOK: &str = "+ping +info +time +cluster|nodes +cluster|info +config|get +acl|list \
-                    +slowlog|get +latency|latest +module|list";
+const LOOK: &str = "+ping +info +time +cluster|nodes +cluster|info +command|info +config|get \
+                    +acl|list +slowlog|get +latency|latest +module|list";
 
 /// What a command needs beside a look, and of which keys.
 const RULES: [(&str, &str, &str); 6] = [

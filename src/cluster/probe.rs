@@ -4,6 +4,7 @@
 //! time or writes comes after, when the other nodes are known. A question that is refused becomes a
 //! line in `not_read`, never a missing row.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Semaphore;
@@ -14,12 +15,15 @@ use super::error::NodeError;
 use super::explore::Ask;
 use super::node::{Command, Node, Reply};
 use super::replies::{
-    digest_of_users, number, read_clock, read_config, read_info, read_modules, read_slow_log,
-    read_stalls, read_users,
+    digest_of_users, number, read_clock, read_commands, read_config, read_info, read_modules,
+    read_slow_log, read_stalls, read_users,
 };
 use super::view::read_view;
 use crate::model;
-use crate::model::{Facts, NotRead, OpenSlot, Probe, SETTINGS, Slot, SlotSet, Version};
+use crate::model::{
+    AclUser, Capabilities, Capability, Facts, Known, NotRead, OpenSlot, Probe, SETTINGS, Signs,
+    Slot, SlotSet, Version, is_refusal,
+};
 
 /// A burst of PINGs stops after so long, once there are a few, so that neither far nodes nor a
 /// hundred near ones at once slow a survey down.
@@ -51,7 +55,9 @@ pub(super) async fn first_look(
     let begun = Instant::now();
     let mut replies = node.ask_all(&questions(ask)).await?.into_iter();
     let mut next = || replies.next().unwrap_or(Ok(Reply::Nil));
-    let (view, cluster, mut info) = (next(), next(), next());
+    let (view, cluster) = (next(), next());
+    let commands = (!ask.is_brief).then(&mut next);
+    let mut info = next();
     if matches!(&info, Err(NodeError::Server { said, .. }) if said.contains("syntax")) {
         info = node.say(ALL_SECTIONS).await;
     }
@@ -62,6 +68,7 @@ pub(super) async fn first_look(
     facts.keep(Probe::Info, info, |facts, reply| {
         facts.info = read_info(&reply);
     });
+    let (mut no_view, mut no_clients) = (None, None);
     match view {
         Ok(reply) => {
             facts.view = read_view(node.addr(), &reply)?;
@@ -69,7 +76,10 @@ pub(super) async fn first_look(
                 facts.cluster = read_info(&reply);
             });
         }
-        Err(error) => stand_alone(access, node, &mut facts, error).await?,
+        Err(error) => {
+            no_view = Some(words(&error));
+            no_clients = stand_alone(access, node, &mut facts, error).await?;
+        }
     }
     if !ask.is_brief {
         let mut settings = next();
@@ -99,6 +109,10 @@ pub(super) async fn first_look(
             facts.clock_ahead_ms = ahead(&reply, begun.elapsed() / 2);
         });
     }
+    if let Some(commands) = commands {
+        let refused = (no_view.as_deref(), no_clients.as_deref());
+        facts.capabilities = capabilities(access, &facts, commands, refused);
+    }
     if facts.stands_alone {
         facts.view = alone::view_of(access, &facts, node.addr()).await;
     }
@@ -111,14 +125,47 @@ pub(super) async fn first_look(
     Ok(facts)
 }
 
+/// What the server permits, by what came back. That COMMAND itself is refused is no gap in a survey:
+/// what it would have told is unknown then.
+fn capabilities(
+    access: &Access,
+    facts: &Facts,
+    commands: Result<Reply, NodeError>,
+    (no_view, no_clients): (Option<&str>, Option<&str>),
+) -> Capabilities {
+    let no_commands = commands.as_ref().err().map(words);
+    let known: BTreeMap<String, Known> = match &commands {
+        Ok(reply) => read_commands(Capability::commands(), reply),
+        Err(_) => BTreeMap::new(),
+    };
+    let signs = Signs {
+        commands: known,
+        no_commands: no_commands.as_deref(),
+        no_view,
+        no_clients,
+        user: own_user(access, facts),
+    };
+    Capabilities::seen(facts, &signs)
+}
+
+/// Who we are there. Without a password that is `default`, unless it has one: then somebody was let in
+/// by a certificate, and nobody says who.
+fn own_user<'a>(access: &Access, facts: &'a Facts) -> Option<&'a AclUser> {
+    let name = access.credentials.user.as_deref().unwrap_or("default");
+    let user = facts.users.iter().find(|user| user.name == name)?;
+    let is_sure = access.credentials.password.is_some() || (user.is_on && user.is_nopass);
+    is_sure.then_some(user)
+}
+
 /// What has no CLUSTER NODES: a server without cluster mode, or a Sentinel. Where only clusters are
-/// wanted the error stands, but for the Sentinel, which is named.
+/// wanted the error stands, but for the Sentinel, which is named. Gives what CLIENT was refused with,
+/// where CLUSTER was: that tells services apart.
 async fn stand_alone(
     access: &Access,
     node: &Node,
     facts: &mut Facts,
     error: NodeError,
-) -> Result<(), NodeError> {
+) -> Result<Option<String>, NodeError> {
     let may_be = match &error {
         NodeError::NotCluster { .. } | NodeError::Forbidden { .. } => access.takes_every_form,
         // A Sentinel, a renamed command, a managed service.
@@ -140,7 +187,10 @@ async fn stand_alone(
             facts.stands_alone = true;
             let hello = node.say("PUBSUB NUMSUB __sentinel__:hello").await;
             facts.watchers = hello.ok().and_then(|reply| number(reply.list().get(1)?));
-            Ok(())
+            match is_refusal(&words(&error)) {
+                true => Ok(node.say("CLIENT ID").await.err().as_ref().map(words)),
+                false => Ok(None),
+            }
         }
         _ => Err(error),
     }
@@ -151,12 +201,16 @@ fn questions(ask: &Ask) -> Vec<Command> {
         true => ALL_SETTINGS.to_owned(),
         false => format!("CONFIG GET {}", SETTINGS.join(" ")),
     };
+    // Before INFO: should it be refused, the error is in both samples.
+    let commands = Capability::commands().collect::<Vec<_>>().join(" ");
+    let commands = format!("COMMAND INFO {commands}");
     let questions: &[&str] = if ask.is_brief {
         &["CLUSTER NODES", "CLUSTER INFO", "INFO replication"]
     } else {
         &[
             "CLUSTER NODES",
             "CLUSTER INFO",
+            &commands,
             SECTIONS,
             &settings,
             "ACL LIST",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::node::Reply;
-use crate::model::{AclUser, Info, SlowEntry, Stall};
+use crate::model::{AclUser, Info, Known, SlowEntry, Stall};
 
 /// Settings whose values are secrets.
 const SECRETS: [&str; 5] = [
@@ -113,6 +113,30 @@ pub(super) fn read_modules(reply: &Reply) -> BTreeMap<String, u64> {
     reply.list().iter().filter_map(module).collect()
 }
 
+/// COMMAND INFO of those commands, which answers in the order of the question: what each is, nil for
+/// one that the server does not have. The seventh element are its categories.
+pub(super) fn read_commands<'a>(
+    asked: impl Iterator<Item = &'a str>,
+    reply: &Reply,
+) -> BTreeMap<String, Known> {
+    let known = |reply: &Reply| match reply {
+        Reply::Nil => Some(Known::No),
+        // What some proxies make of nil.
+        Reply::List(parts) if parts.is_empty() => Some(Known::No),
+        Reply::List(parts) => {
+            let categories = parts.get(6).map(Reply::list).unwrap_or_default();
+            Some(Known::Yes(
+                categories.iter().filter_map(Reply::text).collect(),
+            ))
+        }
+        Reply::Integer(_) | Reply::Bytes(_) => None,
+    };
+    asked
+        .zip(reply.list())
+        .filter_map(|(name, reply)| Some((name.to_owned(), known(reply)?)))
+        .collect()
+}
+
 pub(super) fn number(reply: &Reply) -> Option<u64> {
     reply.integer()?.try_into().ok()
 }
@@ -198,6 +222,25 @@ mod tests {
         );
         assert_eq!(user.rules, "~app:* &* -@all +get");
         assert!(read_user("nonsense").is_none());
+    }
+
+    #[test]
+    fn commands_are_told_by_their_place_in_the_answer() {
+        let categories = Reply::List(vec![bytes("@admin"), bytes("@slow")]);
+        let mut entry = vec![bytes("config|set")];
+        entry.extend((0..5).map(|_| Reply::Integer(0)));
+        entry.push(categories);
+        let reply = Reply::List(vec![
+            Reply::List(entry),
+            Reply::Nil,
+            Reply::List(Vec::new()),
+        ]);
+        let asked = ["config|set", "psync", "debug", "scan"];
+        let known = read_commands(asked.into_iter(), &reply);
+        let admin = ["@admin", "@slow"].map(str::to_owned).to_vec();
+        assert_eq!(known["config|set"], Known::Yes(admin));
+        assert_eq!((&known["psync"], &known["debug"]), (&Known::No, &Known::No));
+        assert_eq!(known.get("scan"), None);
     }
 
     #[test]

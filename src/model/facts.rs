@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::capability::Capabilities;
 use super::info::Info;
 use super::node::{NodeAddr, NodeId};
 use super::slot::Slot;
@@ -69,6 +70,9 @@ pub struct Facts {
     pub certificate_days_left: Option<i64>,
     /// What could not be read, and why.
     pub not_read: Vec<NotRead>,
+    /// What the server permits, as far as it is known.
+    #[serde(skip_serializing_if = "Capabilities::is_empty")]
+    pub capabilities: Capabilities,
     /// How long the asking took, in ms.
     pub took_ms: u64,
 }

@@ -4,6 +4,7 @@
 //! and keeps what it did not understand, so that a server newer than this program is shown rather
 //! than refused.
 
+mod capability;
 mod consent;
 mod drill;
 mod event;
@@ -24,6 +25,7 @@ mod topology;
 mod view;
 pub mod words;
 
+pub use capability::{Capabilities, Capability, Known, Permit, Signs, Withheld, is_refusal};
 pub use consent::Consent;
 pub use drill::{
     Account, Act, Budgets, Change, Conditions, Deed, DrilledNode, DrilledShard, LoadShape, Op,

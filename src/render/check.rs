@@ -6,7 +6,7 @@
 //! what is merely worth knowing after them. Long answers of an ailing cluster end with the verdict
 //! once more, since the end is what a terminal shows.
 
-use crate::model::{Finding, Form, Health, Role, Severity};
+use crate::model::{Finding, Form, Health, Role, Severity, Withheld};
 use crate::ops::check::{ClusterRow, Report};
 
 use super::doc::{Block, Cell, Doc, Tone};
@@ -42,6 +42,7 @@ pub fn check(report: &Report, detail: Detail) -> Doc {
         doc.push(Block::Table(topology::sentinels(report)));
     }
     let mut totals = totals(&report.cluster);
+    totals.extend(withheld(&report.cluster, detail));
     totals.extend(topology::survival(report));
     doc.push(Block::KeyValues(totals));
     doc.push(Block::Findings(finding::entries(minor, detail.is_verbose)));
@@ -160,6 +161,18 @@ fn in_words(report: &Report, rest: &str) -> String {
         true => rest.to_owned(),
         false => format!("{}; {rest}", grave.join(", ")),
     }
+}
+
+/// What a check cannot see since the servers refuse it, once for all; with more detail also what other
+/// commands will be refused.
+fn withheld(row: &ClusterRow, detail: Detail) -> Option<(String, Cell)> {
+    let told = |one: &&Withheld| detail.is_verbose || one.capability.is_looking();
+    let told: Vec<String> = row.withheld.iter().filter(told).map(named).collect();
+    (!told.is_empty()).then(|| ("withheld".to_owned(), Cell::plain(told.join(", "))))
+}
+
+fn named(one: &Withheld) -> String {
+    one.capability.words().to_owned()
 }
 
 fn totals(row: &ClusterRow) -> Vec<(String, Cell)> {

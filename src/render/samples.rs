@@ -76,6 +76,7 @@ pub fn sound() -> Report {
             form: crate::model::Form::Cluster,
             name: "goodbooks".to_owned(),
             service: None,
+            withheld: Vec::new(),
             state: Some("ok".to_owned()),
             nodes_known: 6,
             nodes_answering: 6,

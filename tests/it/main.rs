@@ -8,6 +8,7 @@
 mod acl;
 mod archive;
 mod backup;
+mod capabilities;
 mod capture;
 mod check;
 mod core;

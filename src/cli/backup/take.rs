@@ -258,7 +258,8 @@ impl Taking<'_> {
                 Some(WireBy::Packed) => Wire::Packed,
             },
             cut: match take.cut {
-                None | Some(CutBy::Barrier) => Cut::Barrier(pause),
+                None => Cut::Best(pause),
+                Some(CutBy::Barrier) => Cut::Barrier(pause),
                 Some(CutBy::Clock) => Cut::Clock,
             },
             rate: take.rate,

@@ -157,7 +157,14 @@ impl Running<'_> {
         self.refuse_rented(&seen)?;
         let (seen, topology, options, plan) = self.plan(&mut access, seen).await?;
         let cut_off = failover::cut_off(&plan);
-        let refused = failover::bus_refusals(&access, &seen, &cut_off).await;
+        // By hooks a fault is done from outside, whatever the servers permit.
+        let mut refused = match self.args.via {
+            Via::Hooks => Vec::new(),
+            _ => failover::withheld(&seen, &topology, &plan),
+        };
+        if refused.is_empty() {
+            refused = failover::bus_refusals(&access, &seen, &cut_off).await;
+        }
         if !refused.is_empty() {
             return Err(no_plan(NoPlan::Refused(refused)));
         }
@@ -354,6 +361,10 @@ impl Running<'_> {
             Failure::new(Exit::Refused, what)
         };
         Err(match service.drill() {
+            ServiceDrill::Template(_) if !seen.form.is_cluster() => refused(
+                "goodcache drills clusters and what Sentinels watch, and this is neither".to_owned(),
+            )
+            .next("fail it over by the service's own call, unmeasured, and see goodcache check"),
             ServiceDrill::Template(name) => refused("it has a call of its own for that".to_owned())
                 .next(format!(
                     "put hooks: {{template: {name}, id: ID}} under the cluster in goodcache.yaml, then: goodcache failover-test {} --fault failover --via hooks --timeout 10m",

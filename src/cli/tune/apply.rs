@@ -14,7 +14,7 @@ use crate::cli::signal::{Signals, unless_signalled_again};
 use crate::cli::{signal, stopped};
 use crate::cluster::Access;
 use crate::model::words::{counted, timestamp};
-use crate::model::{Consent, Evidence};
+use crate::model::{Capability, Consent, Evidence, Survey};
 use crate::ops::tune::apply::{
     Applied, Applying, Baseline, Ended, Plan, Undo, apply, plan, take_back,
 };
@@ -50,6 +50,7 @@ pub(super) async fn run(
         undo_file,
     };
     refuse_rented(&report, &plan)?;
+    refuse_withheld(&evidence.survey, &plan, tuning.args.rewrite)?;
     if tuning.args.dry_run || plan.steps.is_empty() {
         let doc = planned(&plan);
         tuning.answer(taken_at, &answer(None, None), &doc)?;
@@ -105,6 +106,35 @@ fn refuse_rented(report: &Report, plan: &Plan) -> Result<(), Failure> {
     let what = anyhow!("{service} does not let CONFIG SET change this; nothing was changed");
     Err(Failure::new(Exit::Refused, what)
         .next("goodcache tune, without --apply, prints the service's own commands"))
+}
+
+/// What a node of the plan is known to refuse is refused before the first of them is set.
+fn refuse_withheld(survey: &Survey, plan: &Plan, is_rewriting: bool) -> Result<(), Failure> {
+    let mut needed = vec![Capability::ConfigSet];
+    needed.extend(is_rewriting.then_some(Capability::ConfigRewrite));
+    let refusal = plan.steps.iter().find_map(|step| {
+        let facts = survey.facts(&step.id)?;
+        let mut refused = needed.iter();
+        refused.find_map(|needed| Some((step, *needed, facts.refusal(*needed)?)))
+    });
+    let Some((step, needed, why)) = refusal else {
+        return Ok(());
+    };
+    let what = anyhow!(
+        "{} refuses {}: {why}; nothing was changed",
+        step.addr,
+        needed.words()
+    );
+    let next = match survey.service {
+        Some(service) => format!(
+            "{service} sets it by its own commands, which goodcache tune prints without --apply"
+        ),
+        None => format!(
+            "give the user {}, or set it in the servers' own files: goodcache tune --write-conf FILE",
+            needed.rule()
+        ),
+    };
+    Err(Failure::new(Exit::Refused, what).next(next))
 }
 
 /// A node that is away would be left as it is, and the cluster uneven.

@@ -1,8 +1,10 @@
 //! By what a managed service is known: the names of its endpoints first, then what its servers say
 //! of themselves, then the ports at which they stand and what they refuse.
 
+use std::net::IpAddr;
+
 use super::Service;
-use crate::model::{Facts, Probe, Survey};
+use crate::model::{Capability, Facts, Probe, Survey};
 
 /// A service, and by what it was known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,7 @@ pub fn recognise(survey: &Survey) -> Option<Recognised> {
     by_name(survey)
         .or_else(|| by_word(survey))
         .or_else(|| by_ports(survey))
+        .or_else(|| by_refusals(survey))
 }
 
 fn by_name(survey: &Survey) -> Option<Recognised> {
@@ -118,6 +121,30 @@ fn by_ports(survey: &Survey) -> Option<Recognised> {
     Some(Recognised { service, by })
 }
 
+/// Memorystore for Redis shows itself by nothing but what it keeps back: no other service is known to
+/// refuse CLUSTER and CLIENT alike, and one's own servers hardly lose all four.
+fn by_refusals(survey: &Survey) -> Option<Recognised> {
+    let is_private = |host: &str| match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback(),
+        Ok(IpAddr::V6(ip)) => ip.is_unique_local() || ip.is_loopback(),
+        Err(_) => false,
+    };
+    let all = [
+        Capability::Cluster,
+        Capability::Commands,
+        Capability::ConfigGet,
+        Capability::ClientList,
+    ];
+    let refuses_all = |facts: &Facts| all.iter().all(|one| facts.refusal(*one).is_some());
+    let (node, _) = survey
+        .answered()
+        .find(|(_, facts)| facts.stands_alone && refuses_all(facts))?;
+    is_private(&node.addr.host).then(|| Recognised {
+        service: Service::MemorystoreRedis,
+        by: "CLUSTER, COMMAND, CONFIG and CLIENT are all refused".to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +224,26 @@ mod tests {
             }],
             ..Survey::default()
         }
+    }
+
+    #[test]
+    fn a_server_that_keeps_all_to_itself_is_known_by_that() {
+        let mut survey = seen(6379, Some("ERR unknown command 'CONFIG'"), &[]);
+        let refuse = |survey: &mut Survey, one: Capability| {
+            let Answer::Facts(facts) = &mut survey.nodes[0].answer else {
+                panic!("it answered");
+            };
+            facts.stands_alone = true;
+            facts.capabilities.refuse(one, "ERR unknown command");
+        };
+        refuse(&mut survey, Capability::Cluster);
+        refuse(&mut survey, Capability::Commands);
+        assert_eq!(recognise(&survey), None, "others refuse as much");
+        refuse(&mut survey, Capability::ClientList);
+        let found = recognise(&survey).map(|found| found.service);
+        assert_eq!(found, Some(Service::MemorystoreRedis));
+        survey.nodes[0].addr = NodeAddr::new("8.8.8.8", 6379);
+        assert_eq!(recognise(&survey), None, "it stands in no private network");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use super::gauge::{Gauge, Gauges};
 use super::look::{Depth, Ground, followed, look};
 use super::order::{Cut, Options, Place, Taken, Via};
 use super::parts;
+use super::permitted;
 use super::rate::Rate;
 use super::scan::Scan;
 use super::shard::{Begun, Phase, Read, Reading, Shared};
@@ -61,10 +62,10 @@ pub async fn capture(place: &Place, options: &Options) -> Result<Taken, Trouble>
     let mut place = place.clone();
     let mut remarks = Vec::new();
     let mut tried = 1;
-    let mut via = options.via;
+    let (mut via, mut cut) = (options.via, options.cut);
     let mut first = None;
     loop {
-        match attempt(&mut place, options, via, &mut remarks).await {
+        match attempt(&mut place, options, (via, cut), &mut remarks).await {
             Ok(taken) => {
                 remarks.extend(taken.remarks);
                 return Ok(Taken {
@@ -82,6 +83,13 @@ pub async fn capture(place: &Place, options: &Options) -> Result<Taken, Trouble>
                     place.events.note(remark.clone());
                     remarks.push(remark);
                     via = Via::Scan;
+                    continue;
+                }
+                if matches!(cut, Cut::Best(_)) && trouble.is_no_pause() {
+                    let remark = format!("{trouble}: it is cut by the clock instead");
+                    place.events.note(remark.clone());
+                    remarks.push(remark);
+                    cut = Cut::Clock;
                     continue;
                 }
                 if !trouble.may_pass() || tried == TRIES {
@@ -145,7 +153,7 @@ struct Attempt<'a> {
 async fn attempt(
     place: &mut Place,
     options: &Options,
-    via: Via,
+    (via, cut): (Via, Cut),
     remarks: &mut Vec<String>,
 ) -> Result<Taken, Trouble> {
     let began = Instant::now();
@@ -163,8 +171,14 @@ async fn attempt(
     let told = sources.iter().filter_map(|source| source.remark.clone());
     let told = told.chain(dangers(&survey, &sources));
     let told = told.chain(busy.remarks(&sources));
-    let (cut, by_the_clock) = cut_of(place, options, via, &survey);
-    for remark in told.chain(by_the_clock) {
+    let (via, key_by_key) = permitted::way(via, &survey, &sources)?;
+    let (cut, by_the_clock) = match via {
+        Via::Scan => (cut, None),
+        Via::Auto | Via::Replication => {
+            permitted::cut(cut, followed(&place.ground, &survey), &survey, &sources)?
+        }
+    };
+    for remark in told.chain(key_by_key).chain(by_the_clock) {
         if !remarks.contains(&remark) {
             place.events.note(remark.clone());
             remarks.push(remark);
@@ -192,20 +206,6 @@ async fn attempt(
         remarks.push(left);
     }
     taken
-}
-
-/// How the cut is made, and what is to be told of that. A replica on its own is no part of a cluster, and
-/// whose writes it follows is not ours to pause; a single history has no second to agree with.
-fn cut_of(place: &Place, options: &Options, via: Via, survey: &Survey) -> (Cut, Option<String>) {
-    match (followed(&place.ground, survey), options.cut) {
-        (Some(master), Cut::Barrier(_)) if via != Via::Scan => {
-            let remark = format!(
-                "it is a replica of {master}, where no write is paused: it is cut by the clock"
-            );
-            (Cut::Clock, Some(remark))
-        }
-        (_, cut) => (cut, None),
-    }
 }
 
 impl Attempt<'_> {
@@ -328,7 +328,7 @@ impl Attempt<'_> {
                     stall: None,
                 })
             }
-            Cut::Barrier(limit) => {
+            Cut::Barrier(limit) | Cut::Best(limit) => {
                 phase.send_replace(Phase::Calming);
                 let packing = quiet(packing).await;
                 let barrier = self.barrier(limit, phase).await?;

@@ -16,6 +16,7 @@ mod log;
 mod look;
 mod order;
 mod parts;
+mod permitted;
 mod puts;
 mod rate;
 mod scan;

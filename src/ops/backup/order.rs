@@ -74,6 +74,8 @@ pub enum Cut {
     /// Writes are paused on all masters for a few round trips. The servers themselves end the pause
     /// after so long, whatever becomes of us.
     Barrier(Duration),
+    /// So where pausing is permitted, else by the clock.
+    Best(Duration),
     /// At one time of our clock, without asking anybody: apart by what is on its way.
     Clock,
 }

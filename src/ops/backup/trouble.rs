@@ -4,8 +4,8 @@ use super::sources::NoSource;
 use crate::archive::ArchiveError;
 use crate::archive::lease::Holder;
 use crate::cluster::{NoBarrier, NodeError};
-use crate::model::NodeAddr;
 use crate::model::words::timestamp;
+use crate::model::{NodeAddr, is_refusal};
 use crate::rdb::RdbError;
 
 /// Why there is no snapshot. Nothing is left behind but objects that the next run sweeps.
@@ -32,6 +32,24 @@ pub enum Trouble {
         shard: usize,
         /// What the server said.
         error: NodeError,
+    },
+    /// A source is known not to let itself be read by replication: nothing was begun.
+    #[error("shard {shard}: {addr} does not let itself be replicated: {why}")]
+    Withheld {
+        /// Which, from 1.
+        shard: usize,
+        /// Which node.
+        addr: NodeAddr,
+        /// How that is known.
+        why: String,
+    },
+    /// A master is known not to let writes be paused: nothing was begun.
+    #[error("no common cut: {addr} does not let writes be paused: {why}")]
+    NoPause {
+        /// Which node.
+        addr: NodeAddr,
+        /// How that is known.
+        why: String,
     },
     /// The log does not go on where the base ends.
     #[error("shard {shard}: the log of {addr} does not go on where the base ends")]
@@ -94,10 +112,19 @@ impl Trouble {
         match error {
             NodeError::Forbidden { .. } => Trouble::NoReplication { shard, error },
             // A service that took PSYNC away, or gave it another name.
-            NodeError::Server { ref said, .. } if is_withheld(said) => {
+            NodeError::Server { ref said, .. } if is_refusal(said) => {
                 Trouble::NoReplication { shard, error }
             }
             error => Trouble::Source { shard, error },
+        }
+    }
+
+    /// Whether a master refused to pause writes, of which nothing was known before.
+    pub(super) fn is_no_pause(&self) -> bool {
+        match self {
+            Trouble::NoCut(NoBarrier::Node(NodeError::Forbidden { .. })) => true,
+            Trouble::NoCut(NoBarrier::Node(NodeError::Server { said, .. })) => is_refusal(said),
+            _ => false,
         }
     }
 
@@ -118,6 +145,8 @@ impl Trouble {
             Trouble::NoSource(_)
             | Trouble::NoLook(_)
             | Trouble::NoReplication { .. }
+            | Trouble::Withheld { .. }
+            | Trouble::NoPause { .. }
             | Trouble::Sent { .. }
             | Trouble::Ousted(_)
             | Trouble::Archive(_) => false,
@@ -129,8 +158,9 @@ impl Trouble {
         match self {
             Trouble::NoSource(why) => why.hint(),
             Trouble::Archive(error) => error.hint(),
-            Trouble::NoReplication { .. } => {
-                "give the user the right to replicate: +psync +replconf".to_owned()
+            Trouble::NoReplication { .. } | Trouble::Withheld { .. } => {
+                "give the user the right to replicate (+psync +replconf), or read key by key: --via scan"
+                    .to_owned()
             }
             // It was in the middle of sending: neither its address nor TLS is the matter.
             Trouble::Source {
@@ -138,7 +168,7 @@ impl Trouble {
                 ..
             } => "see why it ended or closed the link (its log says), then run it again".to_owned(),
             Trouble::Source { error, .. } => error.hint(),
-            Trouble::NoCut(NoBarrier::Node(NodeError::Forbidden { .. })) => {
+            Trouble::NoPause { .. } | Trouble::NoCut(NoBarrier::Node(NodeError::Forbidden { .. })) => {
                 "give the user +client|pause +client|unpause, or cut by the clock: --cut clock"
                     .to_owned()
             }
@@ -154,16 +184,4 @@ impl Trouble {
             Trouble::NoLook(_) | Trouble::NoCut(_) => "see goodcache check".to_owned(),
         }
     }
-}
-/// The ways in which services say that they keep a command to themselves.
-fn is_withheld(said: &str) -> bool {
-    let said = said.to_ascii_lowercase();
-    [
-        "unknown command",
-        "unknown subcommand",
-        "not supported",
-        "not allowed",
-    ]
-    .iter()
-    .any(|words| said.contains(words))
 }

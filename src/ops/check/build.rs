@@ -67,6 +67,7 @@ fn cluster_row(survey: &Survey, topology: &Topology) -> ClusterRow {
             Some(by) => format!("{service} (by {by})"),
             None => service.to_string(),
         }),
+        withheld: survey.withheld(),
         form: survey.form,
         state: states
             .iter()

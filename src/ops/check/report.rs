@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Finding, Form, Health, Losses, NodeAddr, NodeId, Role, Skipped};
+use crate::model::{Finding, Form, Health, Losses, NodeAddr, NodeId, Role, Skipped, Withheld};
 
 /// The whole answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct ClusterRow {
     /// The managed service that it is, and by what that is known; `None` for servers of one's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
+    /// What servers refuse to whoever asked, as far as that is known without trying.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<Withheld>,
     /// In which form the servers stand together. Outside of a cluster the master counts as the owner
     /// of all slots.
     #[serde(default, skip_serializing_if = "Form::is_cluster")]

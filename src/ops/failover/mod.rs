@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `target`, `preflight`, `plan` | whom to strike, whether it may be done, the steps; pure |
+//! | `permitted` | whether the servers permit what the plan asks of them; pure |
 //! | `outlook` | what a plan will break and what survives it; pure |
 //! | `drive`, `round` | the driver: load, fault, recovery, healing, reading back |
 //! | `standing`, `spacing` | the cluster before a round; room between elections |
@@ -15,6 +16,7 @@ mod drive;
 mod handover;
 mod judge;
 mod outlook;
+mod permitted;
 mod plan;
 mod preflight;
 mod report;
@@ -31,6 +33,7 @@ pub use bus::{Mended, bus_refusals, cut_off, is_bus_cut, mend_all};
 pub use drive::{DrillError, Drilling, apply};
 pub use judge::judge;
 pub use outlook::{Outlook, Prospect, outlook};
+pub use permitted::withheld;
 pub use plan::{
     NoPlan, Options, Order, Plan, SecondOrder, SecondStep, Step, conditions, faults_to, plan,
     shards, victims,

@@ -9,7 +9,7 @@ use super::target::{Master, Target};
 use super::touched::Touched;
 use crate::archive::{Manifest, SlotTable};
 use crate::model::words::{bytes, count, counted, listed};
-use crate::model::{SlotSet, Vendor as Maker};
+use crate::model::{Capability, SlotSet, Vendor as Maker};
 use crate::rdb::{Accepts, Dialect, Family, Way, can_go, family};
 
 /// Of a snapshot whose servers did not say what memory its data took: so much for each byte of it.
@@ -86,6 +86,7 @@ pub(super) fn plan(known: &Known<'_>, target: &Target, options: &Options) -> Pla
     uncovered(&mut plan, known, target, options);
     logs(&mut plan, known, options);
     occupied(&mut plan, known, options);
+    withheld(&mut plan, manifest, options);
     memory(&mut plan, options);
     bridge(&mut plan, manifest);
     modules(&mut plan, manifest);
@@ -216,6 +217,38 @@ fn occupied(plan: &mut Plan, known: &Known<'_>, options: &Options) {
         "say what becomes of them: --skip-existing leaves them, --replace replaces those that the \
          snapshot has, --flush removes all first",
     );
+}
+
+/// What a master is known to refuse is found before anything is sent.
+fn withheld(plan: &mut Plan, manifest: &Manifest, options: &Options) {
+    let refusal = |plan: &Plan, capability: Capability| {
+        let mut masters = plan.masters.iter().map(|share| &share.master);
+        masters.find_map(|master| {
+            let why = master.withheld.get(&capability)?;
+            let words = capability.words();
+            Some(format!("{} refuses {words}: {why}", master.addr))
+        })
+    };
+    if let Some(what) = refusal(plan, Capability::Restore) {
+        let next = "give the user +restore, or give the data's RDB files to the service's own import: \
+                    goodcache backup export";
+        refuse(plan, what, next);
+    }
+    if options.existing == Existing::Flush
+        && let Some(what) = refusal(plan, Capability::FlushAll)
+    {
+        let next = "give the user +flushall, empty it otherwise, or say --replace";
+        refuse(plan, what, next);
+    }
+    if manifest
+        .parts
+        .iter()
+        .any(|part| part.kind.as_str() == "functions")
+        && let Some(what) = refusal(plan, Capability::FunctionRestore)
+    {
+        plan.warnings
+            .push(format!("functions will be left out: {what}"));
+    }
 }
 
 /// A master that cannot hold its share refuses writes half-way, or drops keys without a word.
@@ -368,6 +401,7 @@ mod tests {
             clock_ahead_ms,
             modules: BTreeMap::new(),
             replicas: 0,
+            withheld: BTreeMap::new(),
         };
         Share {
             master,

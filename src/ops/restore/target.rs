@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::trouble::Trouble;
 use crate::cluster::Access;
-use crate::model::{Facts, NodeAddr, SlotSet, Survey, Topology, Vendor, Version};
+use crate::model::{Capability, Facts, NodeAddr, SlotSet, Survey, Topology, Vendor, Version};
 use crate::ops::backup::{Depth, Ground, look};
 
 /// The target as it is before anything is sent.
@@ -43,7 +43,17 @@ pub struct Master {
     pub modules: BTreeMap<String, u64>,
     /// Replicas that follow it.
     pub replicas: usize,
+    /// What it refuses of what a restore may need, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub withheld: BTreeMap<Capability, String>,
 }
+
+/// What a restore may need of a master.
+const NEEDED: [Capability; 3] = [
+    Capability::Restore,
+    Capability::FlushAll,
+    Capability::FunctionRestore,
+];
 
 impl Target {
     pub(super) async fn look(access: &Access, ground: &Ground) -> Result<Target, Trouble> {
@@ -104,5 +114,9 @@ fn master(facts: &Facts, addr: NodeAddr, slots: SlotSet, replicas: usize) -> Mas
         clock_ahead_ms: facts.clock_ahead_ms,
         modules: facts.modules.clone(),
         replicas,
+        withheld: NEEDED
+            .into_iter()
+            .filter_map(|needed| Some((needed, facts.refusal(needed)?.to_owned())))
+            .collect(),
     }
 }

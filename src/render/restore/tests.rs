@@ -63,6 +63,7 @@ fn share(port: u16, slots: &str, maxmemory: u64) -> Share {
             clock_ahead_ms: Some(3),
             modules: BTreeMap::new(),
             replicas: 1,
+            withheld: BTreeMap::new(),
         },
         gets_keys: 390_061,
         gets_bytes: 125_829_120,

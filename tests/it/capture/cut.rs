@@ -65,7 +65,7 @@ fn where_pausing_is_not_permitted_the_clock_cuts() {
         let args = [&["--user", "weak"][..], args].concat();
         stage.backup(&args).env("REDIS_PASSWORD", "pw").run()
     };
-    let refused = backup(&[]).expect(1);
+    let refused = backup(&["--cut", "barrier"]).expect(1);
     assert_eq!(refused.stdout, "");
     for words in [
         "no snapshot was taken",
@@ -76,6 +76,13 @@ fn where_pausing_is_not_permitted_the_clock_cuts() {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
     stage.expect_as_before();
+    // Who names no cut gets the best that is permitted, and is told which.
+    let outcome = backup(&[]).expect(0);
+    let remarks = outcome.json()["report"]["remarks"].to_string();
+    let words =
+        "does not let writes be paused (the rule of user 'weak' does not allow client|pause)";
+    assert!(remarks.contains(words), "{remarks}");
+    assert_eq!(snapshot(&outcome)["cut"], "clock");
     let outcome = backup(&["--cut", "clock"]).expect(0);
     let report = snapshot(&outcome);
     assert_eq!(

@@ -21,6 +21,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 pub struct Dress {
     /// The name by which `--provider` knows it.
     pub service: &'static str,
+    /// What tells it from another of the same name, as the README calls it.
+    pub kind: &'static str,
     /// The name that its nodes announce, where they announce one.
     pub hostname: Option<&'static str>,
     /// Its nodes' ports; any free ones when both are 0.
@@ -31,6 +33,9 @@ pub struct Dress {
     pub refused: &'static [&'static str],
     /// In what words: `{command}` is the command.
     pub words: &'static str,
+    /// Whether COMMAND INFO still names what is refused, as where rules or a proxy refuse; commands that
+    /// were taken out of the server are not there.
+    pub lists_refused: bool,
     /// What INFO says otherwise than the server behind.
     pub info: &'static [(&'static str, &'static str)],
 }
@@ -55,11 +60,28 @@ macro_rules! administration {
 pub const DRESSES: &[Dress] = &[
     Dress {
         service: "elasticache",
+        kind: "",
         hostname: Some("shop-0001-001.shop.abc123.euc1.cache.amazonaws.com"),
         ports: (0, 0),
         masters: 3,
         refused: administration!("CONFIG", "CLUSTER LINKS"),
         words: UNKNOWN,
+        lists_refused: false,
+        info: &[
+            ("os", "Amazon ElastiCache"),
+            ("executable", "-"),
+            ("config_file", ""),
+        ],
+    },
+    Dress {
+        service: "elasticache",
+        kind: ", cluster mode off",
+        hostname: None,
+        ports: (0, 0),
+        masters: 0,
+        refused: administration!("CONFIG"),
+        words: UNKNOWN,
+        lists_refused: false,
         info: &[
             ("os", "Amazon ElastiCache"),
             ("executable", "-"),
@@ -68,6 +90,7 @@ pub const DRESSES: &[Dress] = &[
     },
     Dress {
         service: "elasticache-serverless",
+        kind: "",
         hostname: Some("shop-abc123.serverless.euc1.cache.amazonaws.com"),
         ports: (0, 0),
         masters: 1,
@@ -83,6 +106,7 @@ pub const DRESSES: &[Dress] = &[
             "WAIT"
         ),
         words: UNKNOWN,
+        lists_refused: false,
         info: &[
             ("os", "Amazon ElastiCache"),
             ("executable", "-"),
@@ -91,11 +115,13 @@ pub const DRESSES: &[Dress] = &[
     },
     Dress {
         service: "memorydb",
+        kind: "",
         hostname: Some("shop-0001-001.shop.abc123.memorydb.eu-central-1.amazonaws.com"),
         ports: (0, 0),
         masters: 3,
         refused: administration!("CONFIG", "MODULE"),
         words: UNKNOWN,
+        lists_refused: false,
         info: &[
             ("os", "Amazon MemoryDB"),
             ("executable", "-"),
@@ -103,7 +129,21 @@ pub const DRESSES: &[Dress] = &[
         ],
     },
     Dress {
+        service: "memorystore-redis",
+        kind: "",
+        hostname: None,
+        ports: (0, 0),
+        masters: 0,
+        refused: administration!(
+            "ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "LASTSAVE", "MONITOR", "OBJECT"
+        ),
+        words: UNKNOWN,
+        lists_refused: false,
+        info: &[("executable", ""), ("config_file", "")],
+    },
+    Dress {
         service: "memorystore-cluster",
+        kind: "",
         hostname: None,
         ports: (11_000, 13_047),
         masters: 3,
@@ -116,10 +156,12 @@ pub const DRESSES: &[Dress] = &[
             "MONITOR"
         ),
         words: NOPERM,
+        lists_refused: true,
         info: &[("executable", ""), ("config_file", "")],
     },
     Dress {
         service: "memorystore-valkey",
+        kind: "",
         hostname: None,
         ports: (11_000, 13_047),
         masters: 3,
@@ -132,6 +174,7 @@ pub const DRESSES: &[Dress] = &[
             "MONITOR"
         ),
         words: NOPERM,
+        lists_refused: true,
         info: &[
             ("server_name", "valkey"),
             ("executable", ""),
@@ -140,15 +183,18 @@ pub const DRESSES: &[Dress] = &[
     },
     Dress {
         service: "azure-cache",
+        kind: "",
         hostname: None,
         ports: (13_100, 13_999),
         masters: 3,
         refused: administration!("CONFIG", "ACL", "MODULE"),
         words: UNKNOWN,
+        lists_refused: false,
         info: &[("executable", ""), ("config_file", "")],
     },
     Dress {
         service: "azure-enterprise",
+        kind: "",
         hostname: Some("shop.westeurope.redisenterprise.cache.azure.net"),
         ports: (0, 0),
         masters: 3,
@@ -165,10 +211,12 @@ pub const DRESSES: &[Dress] = &[
             "WAIT"
         ),
         words: UNKNOWN,
+        lists_refused: true,
         info: &[("rlec_version", "7.2.4-92"), ("executable", "")],
     },
     Dress {
         service: "azure-managed",
+        kind: "",
         hostname: Some("shop.westeurope.redis.azure.net"),
         ports: (8_500, 8_599),
         masters: 3,
@@ -185,10 +233,12 @@ pub const DRESSES: &[Dress] = &[
             "WAIT"
         ),
         words: UNKNOWN,
+        lists_refused: true,
         info: &[("rlec_version", "7.4.0-10"), ("executable", "")],
     },
     Dress {
         service: "redis-cloud",
+        kind: "",
         hostname: Some("redis-12345.c1.eu-central-1-1.ec2.redns.redis-cloud.com"),
         ports: (0, 0),
         masters: 3,
@@ -205,6 +255,7 @@ pub const DRESSES: &[Dress] = &[
             "WAIT"
         ),
         words: "ERR unknown subcommand or wrong number of arguments for '{command}'",
+        lists_refused: true,
         info: &[("rlec_version", "7.8.2-34"), ("executable", "")],
     },
 ];
@@ -291,6 +342,9 @@ fn serve(mut client: TcpStream, dress: Dress, behind: &str) -> io::Result<()> {
                 if word(&command, 0) == "INFO" {
                     reply = dressed(dress, reply);
                 }
+                if word(&command, 0) == "COMMAND" && !dress.lists_refused {
+                    reply = without_refused(dress, &command, reply);
+                }
                 write_reply(&mut out, &reply);
             }
         }
@@ -307,16 +361,34 @@ fn word(command: &[Vec<u8>], n: usize) -> String {
 
 fn refusal(dress: Dress, command: &[Vec<u8>]) -> Option<String> {
     let (name, sub) = (word(command, 0), word(command, 1));
-    let both = format!("{name} {sub}");
-    let is_refused = dress
-        .refused
-        .iter()
-        .any(|&refused| refused == name || refused == both);
+    let is_refused = is_refused(dress, &name, &sub);
     let shown = match sub.is_empty() || dress.words == UNKNOWN {
         true => name.to_ascii_lowercase(),
         false => format!("{}|{}", name.to_ascii_lowercase(), sub.to_ascii_lowercase()),
     };
     is_refused.then(|| dress.words.replace("{command}", &shown))
+}
+
+fn is_refused(dress: Dress, name: &str, sub: &str) -> bool {
+    let both = format!("{name} {sub}");
+    let mut all = dress.refused.iter();
+    all.any(|&refused| refused == name || refused == both)
+}
+
+/// COMMAND INFO of a server that lacks what is refused.
+fn without_refused(dress: Dress, command: &[Vec<u8>], reply: Reply) -> Reply {
+    let Reply::Array(rows) = reply else {
+        return reply;
+    };
+    let rows = rows.into_iter().zip(2..).map(|(row, n)| {
+        let asked = word(command, n);
+        let (name, sub) = asked.split_once('|').unwrap_or((&asked, ""));
+        match is_refused(dress, name, sub) {
+            true => Reply::Bulk(None),
+            false => row,
+        }
+    });
+    Reply::Array(rows.collect())
 }
 
 /// INFO as the service's servers write it.

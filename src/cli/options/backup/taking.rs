@@ -84,7 +84,7 @@ pub struct Take {
     /// How values come from the servers [default: auto]
     #[arg(long, value_enum, value_name = "HOW", hide_possible_values = true)]
     pub wire: Option<WireBy>,
-    /// How one moment is cut through all shards [default: barrier]
+    /// How one moment is cut through all shards [default: barrier, where writes may be paused]
     #[arg(long, value_enum, value_name = "HOW", hide_possible_values = true)]
     pub cut: Option<CutBy>,
     /// The longest that writes may stand still for the cut [default: 1s]

@@ -3,7 +3,7 @@
 use super::super::candidate::{Candidate, Door, ReplicaLogin};
 use super::super::plan::finding;
 use super::{node, warning};
-use crate::model::{Finding, NodeAddr, Probe, Severity, Silence};
+use crate::model::{Capability, Finding, NodeAddr, Probe, Severity, Silence};
 
 type Rule = fn(&Candidate) -> Option<Finding>;
 
@@ -16,6 +16,7 @@ const RULES: &[Rule] = &[
     high_port,
     old_epoch,
     config_unread,
+    withheld,
 ];
 
 /// All that is wrong with this one.
@@ -199,6 +200,26 @@ fn config_unread(candidate: &Candidate) -> Option<Finding> {
     );
     fault.severity = Severity::Info;
     Some(fault)
+}
+
+/// What makes a cluster of servers is the servers' own to permit: a service keeps it to itself.
+fn withheld(candidate: &Candidate) -> Option<Finding> {
+    let facts = candidate.facts()?;
+    let needed = [
+        Capability::ClusterMeet,
+        Capability::ClusterAddSlots,
+        Capability::ClusterReplicate,
+    ];
+    let (needed, why) = needed
+        .into_iter()
+        .find_map(|needed| Some((needed, facts.refusal(needed)?)))?;
+    Some(finding(
+        "preflight.withheld",
+        node(candidate),
+        format!("does not permit {}, which makes clusters", needed.words()),
+        why.to_owned(),
+        "give the user the rule that goodcache create needs (+cluster), or, at a managed service, let it make the cluster: goodcache create NAME --provider aws, gcp or azure --emit terraform",
+    ))
 }
 
 fn doors(candidate: &Candidate) -> impl Iterator<Item = Finding> + '_ {
