@@ -1345,7 +1345,7 @@ _goodcache() {
             return 0
             ;;
         goodcache__subcmd__create)
-            opts="-y -o -v -q -h --nodes --docker --local --masters --replicas --zone --require-tolerate --allow-small --node-timeout --image --base-port --bind --write-compose --server --dir --emit --node-size --region --renew-tls --timeout --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help"
+            opts="-y -o -v -q -h --nodes --docker --local --masters --replicas --zone --require-tolerate --allow-small --node-timeout --image --base-port --bind --write-compose --server --dir --emit --node-size --region --acl-users --renew-tls --timeout --dry-run --yes --output --config --verbose --quiet --color --cluster --user --password-file --master-name --sentinel-user --sentinel-password-file --tls --cacert --cert --key --sni --insecure --trust-announced --print-acl --node-map --docker-map --provider --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -11,6 +11,7 @@ use super::nearest::nearest;
 
 /// Every variable that sets something.
 pub const KNOWN: &[&str] = &[
+    "GOODCACHE_ACL_USERS",
     "GOODCACHE_ALLOW_SMALL",
     "GOODCACHE_ALSO_PASSPHRASE",
     "GOODCACHE_ALSO_PASSPHRASE_FILE",

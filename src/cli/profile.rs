@@ -44,6 +44,9 @@ pub struct Profile {
     /// The file whose first line is the password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
+    /// The users that create set apart, and the file with the password of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<String, PathBuf>,
     /// TLS, when it is spoken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
@@ -147,6 +150,23 @@ impl Profiles {
         self.root.join("tls").join(name)
     }
 
+    /// Where the password of a user is kept that create set apart.
+    pub fn user_path(&self, name: &str, user: &str) -> PathBuf {
+        self.users_folder(name).join(user)
+    }
+
+    /// The folder with the passwords of a cluster's users.
+    pub fn users_folder(&self, name: &str) -> PathBuf {
+        self.root.join("users").join(name)
+    }
+
+    /// Keeps the password of a user of that cluster, and tells where.
+    pub fn save_user(&self, name: &str, user: &str, password: &Secret) -> Result<PathBuf> {
+        let path = self.user_path(name, user);
+        write_private(&path, format!("{}\n", password.expose()).as_bytes())?;
+        Ok(path)
+    }
+
     /// The folder in which rotations of passwords are noted; it is made, for its owner alone.
     pub fn rotations_folder(&self) -> Result<PathBuf> {
         let folder = self.root.join("rotations");
@@ -200,7 +220,7 @@ impl Profiles {
         Ok(names)
     }
 
-    /// Removes a profile, its password file and the report of its last drill; what is not there is
+    /// Removes a profile, the passwords and certificates that create made for it, and the report of its last drill; what is not there is
     /// fine.
     pub fn remove(&self, name: &str) -> Result<()> {
         let report = self.reports_folder().join(format!("{name}.report.json"));
@@ -211,10 +231,11 @@ impl Profiles {
         ] {
             gone(&path)?;
         }
-        let certificates = self.tls_folder(name);
-        if certificates.exists() {
-            std::fs::remove_dir_all(&certificates)
-                .with_context(|| format!("could not remove {}", certificates.display()))?;
+        for folder in [self.tls_folder(name), self.users_folder(name)] {
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder)
+                    .with_context(|| format!("could not remove {}", folder.display()))?;
+            }
         }
         if self.current().as_deref() == Some(name) {
             gone(&self.root.join("current"))?;
@@ -315,6 +336,7 @@ mod tests {
             zones: BTreeMap::new(),
             user: None,
             password_file: None,
+            users: BTreeMap::from([("check".into(), "/u/check".into())]),
             tls: Some(Tls::default()),
         }
     }

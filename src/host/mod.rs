@@ -5,7 +5,7 @@
 //! later, are read from one [`ClusterSpec`]; servers as plain processes of this machine are
 //! [`process`]. What a drill breaks and puts back again is [`drill`], and what is broken at the moment
 //! stands in the [`journal`]. How busy this machine is itself, [`here`] tells; what limits and settings
-//! the machines of nodes have, [`seen`]; which server programs there are here, [`programs`]. Whether a
+//! the machines of nodes have, [`seen`]; which users nodes are born with, [`users`]; which server programs there are here, [`programs`]. Whether a
 //! process of this machine still runs, [`alive`].
 
 pub mod alive;
@@ -16,6 +16,7 @@ pub mod docker;
 pub mod drill;
 pub mod here;
 pub mod journal;
+mod local_conf;
 mod node_conf;
 pub mod process;
 pub mod programs;
@@ -23,5 +24,6 @@ pub mod scratch;
 pub mod seen;
 mod spec;
 mod tarball;
+pub mod users;
 
 pub use spec::{ClusterSpec, Labels, MadeBy, NodeSpec, SpecError};

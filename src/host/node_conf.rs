@@ -5,7 +5,9 @@
 //! to the user that runs the server; and nobody else may enter it, since a rewritten file is
 //! readable by all (`rewriteConfigOverwriteFile` in the server's `config.c` sets 0644).
 
+use super::certificates::Authority;
 use super::spec::{ClusterSpec, NodeSpec};
+use super::users::Users;
 
 /// The folder that holds what goodcache puts into a container.
 pub const FOLDER: &str = "/etc/goodcache";
@@ -15,7 +17,35 @@ pub const CONF: &str = "/etc/goodcache/node.conf";
 /// The password alone, for the health check.
 pub const PASSWORD: &str = "/etc/goodcache/password";
 
-/// How a node is reached over TLS; the files lie in [`FOLDER`].
+/// The users, where some are set apart.
+pub const USERS: &str = "/etc/goodcache/users.acl";
+/// The authority that a node trusts.
+pub const TRUSTED: &str = "/etc/goodcache/ca.crt";
+/// A node's key and certificate, in one file so that a renewal changes both at once.
+pub const CERTIFICATE: &str = "/etc/goodcache/node.pem";
+
+/// What is put into the nodes' containers, and stands in no description of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Contents<'a> {
+    /// One password for all, unless users are set apart.
+    pub password: Option<&'a str>,
+    /// Users set apart.
+    pub users: Option<&'a Users>,
+    /// Who made the nodes' certificates: they speak TLS and nothing else.
+    pub authority: Option<&'a Authority>,
+}
+
+impl Contents<'_> {
+    /// The password of the health check.
+    pub fn probe(&self) -> Option<&str> {
+        match self.users {
+            Some(users) => Some(users.probe.password.expose()),
+            None => self.password,
+        }
+    }
+}
+
+/// How a node of a compose file is reached over TLS; the files lie in [`FOLDER`].
 pub const TLS_LINES: &[(&str, &str)] = &[
     ("tls-cert-file", "/etc/goodcache/node.crt"),
     ("tls-key-file", "/etc/goodcache/node.key"),
@@ -26,14 +56,33 @@ pub const TLS_LINES: &[(&str, &str)] = &[
 ];
 
 /// The whole file, password included.
-pub fn file(spec: &ClusterSpec, node: &NodeSpec, password: Option<&str>) -> String {
-    let mut text = format!("port {}\n", node.port);
-    text.push_str(&shared(spec, password.is_some()));
-    if let Some(password) = password {
+pub fn file(spec: &ClusterSpec, node: &NodeSpec, contents: &Contents) -> String {
+    let mut text = match contents.authority {
+        None => format!("port {}\n", node.port),
+        Some(_) => format!("port 0\ntls-port {}\n{}", node.port, tls_lines()),
+    };
+    text.push_str(&shared(spec, contents.probe().is_some()));
+    if let Some(users) = contents.users {
+        let login = &users.replication;
+        text.push_str(&format!("aclfile {USERS}\n"));
+        text.push_str(&format!("masteruser {}\n", quoted(&login.user)));
+        text.push_str(&format!("masterauth {}\n", quoted(login.password.expose())));
+    } else if let Some(password) = contents.password {
         text.push_str(&format!("requirepass {}\n", quoted(password)));
         text.push_str(&format!("masterauth {}\n", quoted(password)));
     }
     text
+}
+
+fn tls_lines() -> String {
+    format!(
+        "tls-cert-file {CERTIFICATE}\n\
+         tls-key-file {CERTIFICATE}\n\
+         tls-ca-cert-file {TRUSTED}\n\
+         tls-auth-clients optional\n\
+         tls-cluster yes\n\
+         tls-replication yes\n"
+    )
 }
 
 /// The lines that are the same on every node: all but the port and the password.
@@ -60,16 +109,19 @@ pub fn shared(spec: &ClusterSpec, has_password: bool) -> String {
 }
 
 /// The shell command that ends with 0 when the node answers PING. It reads the password from the
-/// file, so that the container's description holds none.
-pub fn health_command(port: u16, is_tls: bool) -> String {
+/// file, so that the container's description holds none. Without a user it logs in as the default one.
+pub fn health_command(port: u16, is_tls: bool, user: Option<&str>) -> String {
     let tls = if is_tls {
-        format!(" --tls --cacert {FOLDER}/ca.crt")
+        format!(" --tls --cacert {TRUSTED}")
     } else {
         String::new()
     };
+    let user = user
+        .map(|user| format!(" --user {user}"))
+        .unwrap_or_default();
     format!(
         "if [ -s {PASSWORD} ]; then REDISCLI_AUTH=$(cat {PASSWORD}); export REDISCLI_AUTH; fi; \
-         [ \"$(redis-cli{tls} -p {port} ping)\" = PONG ]"
+         [ \"$(redis-cli{tls}{user} -p {port} ping)\" = PONG ]"
     )
 }
 
@@ -100,6 +152,8 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::users::Login;
+    use crate::model::Secret;
 
     fn spec() -> ClusterSpec {
         ClusterSpec::new("shop", "redis:7", 1, 7001)
@@ -108,7 +162,7 @@ mod tests {
     #[test]
     fn clients_are_sent_to_the_host_name_and_the_port_is_the_published_one() {
         let spec = spec();
-        let text = file(&spec, &spec.nodes[0], None);
+        let text = file(&spec, &spec.nodes[0], &Contents::default());
         for line in [
             "port 7001\n",
             "appendonly yes\n",
@@ -123,10 +177,44 @@ mod tests {
     }
 
     #[test]
+    fn users_set_apart_take_the_place_of_the_password() {
+        let spec = spec();
+        let login = |user: &str| Login {
+            user: user.into(),
+            password: Secret::new(format!("{user}-secret")),
+        };
+        let users = Users {
+            lines: Vec::new(),
+            replication: login("replication"),
+            probe: login("check"),
+        };
+        let contents = Contents {
+            users: Some(&users),
+            ..Contents::default()
+        };
+        let text = file(&spec, &spec.nodes[0], &contents);
+        for line in [
+            "aclfile /etc/goodcache/users.acl\n",
+            "masteruser \"replication\"\n",
+            "masterauth \"replication-secret\"\n",
+            "protected-mode yes\n",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        assert!(!text.contains("requirepass"), "{text}");
+        assert_eq!(contents.probe(), Some("check-secret"));
+        let command = health_command(7001, false, Some("check"));
+        assert!(
+            command.contains("redis-cli --user check -p 7001"),
+            "{command}"
+        );
+    }
+
+    #[test]
     fn before_7_0_nothing_is_announced() {
         let mut spec = spec();
         spec.announce_host = None;
-        assert!(!file(&spec, &spec.nodes[0], None).contains("announce"));
+        assert!(!file(&spec, &spec.nodes[0], &Contents::default()).contains("announce"));
     }
 
     #[test]
@@ -137,7 +225,11 @@ mod tests {
             ("ü\n#", r#""\xc3\xbc\x0a#""#),
         ] {
             let spec = spec();
-            let text = file(&spec, &spec.nodes[0], Some(password));
+            let contents = Contents {
+                password: Some(password),
+                ..Contents::default()
+            };
+            let text = file(&spec, &spec.nodes[0], &contents);
             assert!(text.contains(&format!("requirepass {wanted}\n")), "{text}");
             assert!(text.contains(&format!("masterauth {wanted}\n")), "{text}");
             assert!(text.contains("protected-mode yes\n"));
@@ -151,7 +243,7 @@ mod tests {
             ("client-output-buffer-limit".into(), "replica 0 0 0".into()),
             ("save".into(), String::new()),
         ];
-        let text = file(&spec, &spec.nodes[0], None);
+        let text = file(&spec, &spec.nodes[0], &Contents::default());
         assert!(text.contains("client-output-buffer-limit replica 0 0 0\n"));
         assert!(text.contains("save \"\"\n"));
     }

@@ -14,6 +14,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::certificates::Authority;
+use super::local_conf::settings;
+use super::users::{self, Users};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The file that marks a folder as made by goodcache; without it nothing is ever removed.
@@ -38,6 +40,8 @@ pub struct LocalSpec {
     pub password: Option<String>,
     /// They speak TLS and nothing else, with what that authority made for each (by its port).
     pub authority: Option<Authority>,
+    /// Users set apart, in the place of one password for all.
+    pub users: Option<Users>,
 }
 
 /// What became of one node.
@@ -184,6 +188,10 @@ fn start_node(spec: &LocalSpec, port: u16) -> Result<Started, ProcessError> {
     let _ = fs::remove_file(folder.join("pid"));
     let conf = folder.join("redis.conf");
     write_file(&conf, &settings(spec, &folder, port))?;
+    let known = folder.join(users::FILE);
+    if let Some(users) = spec.users.as_ref().filter(|_| !known.exists()) {
+        write_file(&known, &users.file())?;
+    }
     let status = std::process::Command::new(&spec.server)
         .arg(&conf)
         .stdin(Stdio::null())
@@ -198,62 +206,6 @@ fn start_node(spec: &LocalSpec, port: u16) -> Result<Started, ProcessError> {
         true => Ok(Started::Now),
         false => Err(not_up(&spec.folder, port)),
     }
-}
-
-/// The settings of one node. It goes to the background by itself, so it outlives this program.
-fn settings(spec: &LocalSpec, folder: &Path, port: u16) -> String {
-    let mut lines = vec![
-        "bind 127.0.0.1".into(),
-        "daemonize yes".into(),
-        format!("dir {}", quoted(&folder.to_string_lossy())),
-        format!("pidfile {}", quoted(&folder.join("pid").to_string_lossy())),
-        format!("logfile {}", quoted(&folder.join("log").to_string_lossy())),
-        "cluster-enabled yes".into(),
-        "cluster-config-file nodes.conf".into(),
-        format!("cluster-node-timeout {}", spec.node_timeout.as_millis()),
-        "appendonly yes".into(),
-    ];
-    match &spec.authority {
-        None => lines.push(format!("port {port}")),
-        Some(authority) => lines.extend(tls_lines(authority, port)),
-    }
-    if let Some(password) = &spec.password {
-        lines.push(format!("requirepass {}", quoted(password)));
-        lines.push(format!("masterauth {}", quoted(password)));
-    }
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-/// TLS on the only port, between the nodes and to replicas too. Clients may show a certificate and
-/// need none: they log in.
-fn tls_lines(authority: &Authority, port: u16) -> Vec<String> {
-    let pem = authority.of_node(&port.to_string());
-    let file = |name: &str, path: &Path| format!("{name} {}", quoted(&path.to_string_lossy()));
-    vec![
-        "port 0".into(),
-        format!("tls-port {port}"),
-        file("tls-cert-file", &pem),
-        file("tls-key-file", &pem),
-        file("tls-ca-cert-file", &authority.trusted()),
-        "tls-auth-clients optional".into(),
-        "tls-replication yes".into(),
-        "tls-cluster yes".into(),
-    ]
-}
-
-/// As the servers' configuration files quote: every byte that is not plain as `\xHH`.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => quoted.push(char::from(byte)),
-            _ => quoted.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 fn require_free(port: u16) -> Result<(), ProcessError> {
@@ -415,12 +367,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_quoted_as_the_servers_read_it() {
-        assert_eq!(quoted("a b\"c\\d\n"), r#""a b\"c\\d\x0a""#);
-        assert_eq!(quoted("ä"), r#""\xc3\xa4""#);
-    }
-
-    #[test]
     fn a_folder_of_somebody_else_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("precious"), "x").unwrap();
@@ -442,6 +388,7 @@ mod tests {
             node_timeout: Duration::from_secs(5),
             password: None,
             authority: None,
+            users: None,
         };
         assert!(matches!(start(&spec), Err(ProcessError::Occupied(_))));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -465,6 +412,7 @@ mod tests {
             node_timeout: Duration::from_secs(5),
             password: None,
             authority: None,
+            users: None,
         };
         assert!(matches!(start(&spec), Err(ProcessError::NoProgram { .. })));
         assert!(!spec.folder.exists());

@@ -25,6 +25,10 @@ pub struct ClusterSpec {
     pub node_timeout_ms: u64,
     /// Whether the append-only file is on.
     pub is_aof: bool,
+    /// Whether the nodes speak TLS and nothing else.
+    pub is_tls: bool,
+    /// Whom the health check of a container logs in as; `None` is the default user.
+    pub health_user: Option<String>,
     /// Further lines of the node's configuration, as name and value.
     pub settings: Vec<(String, String)>,
 }
@@ -124,6 +128,8 @@ impl ClusterSpec {
             announce_host: Some("127.0.0.1".to_owned()),
             node_timeout_ms: 5000,
             is_aof: true,
+            is_tls: false,
+            health_user: None,
             settings: Vec::new(),
         }
     }
@@ -210,6 +216,8 @@ const OURS: &[&str] = &[
     "cluster-enabled",
     "requirepass",
     "masterauth",
+    "masteruser",
+    "aclfile",
     "dir",
     "daemonize",
 ];

@@ -107,6 +107,7 @@ fn spec(folder: &Path, port: u16) -> LocalSpec {
         node_timeout: Duration::from_secs(2),
         password: None,
         authority: None,
+        users: None,
     }
 }
 

@@ -6,6 +6,7 @@
 //! and one whose name holds `s3` an S3-compatible server (`tests/tools.sh s3`).
 
 mod acl;
+mod acl_users;
 mod archive;
 mod backup;
 mod capabilities;

@@ -11,6 +11,7 @@ use super::follow::{self, Follow};
 use super::open::{failure, open_or_make};
 use super::{refuse_mistyped, this_run};
 use crate::archive::{Access as ArchiveAccess, Repository};
+use crate::cli::acl;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::backup::{Args, CutBy, ReadFrom, Take, Way, WireBy};
 use crate::cli::options::{Format, Shared};
@@ -37,6 +38,7 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
     let (every, follow) = (Every::of(&args.take)?, Follow::of(&args.take)?);
     let target = Target {
         words: args.take.targets.clone(),
+        role: Some(acl::BACKUP_USER),
         ..Target::default()
     };
     let layers = layers_of(shared, &target)?;

@@ -169,6 +169,8 @@ pub struct Create {
     pub node_timeout: Option<Duration>,
     /// `host` or `zone`.
     pub require_tolerate: Option<String>,
+    /// Whether users are set apart for application, replication, backup, check and admin.
+    pub acl_users: Option<bool>,
     /// Whether one or two masters are allowed.
     pub allow_small: Option<bool>,
     /// How long to wait for it to be usable.

@@ -8,6 +8,7 @@ mod remember;
 mod renew;
 mod rented;
 mod tls;
+mod users;
 mod written;
 
 use std::time::{Duration, Instant};
@@ -38,9 +39,11 @@ pub async fn run(
     screen: &Screen,
 ) -> Result<Exit, Failure> {
     let with_authority = tls::with_own_authority(layers, settings, create)?;
+    let settings = with_authority.as_ref().unwrap_or(settings);
+    let with_users = users::with_own_users(layers, settings, create)?;
     let running = Running {
         layers,
-        settings: with_authority.as_ref().unwrap_or(settings),
+        settings: with_users.as_ref().unwrap_or(settings),
         create,
         screen,
     };
@@ -328,7 +331,7 @@ impl Running<'_> {
             // An earlier run was killed before it could put the setting back.
             go.changed.put_back(&go.access).await;
         }
-        let report = if go.plan.standing == Standing::AlreadySo {
+        let mut report = if go.plan.standing == Standing::AlreadySo {
             create::confirm(&joining, &go.plan).await
         } else {
             let consent = match consent {
@@ -341,6 +344,9 @@ impl Running<'_> {
                 Err(error) => return Err(Failure::new(Exit::Failed, error)),
             }
         };
+        if report.is_usable {
+            users::prove(self, &go.access, &mut report).await?;
+        }
         self.screen.clear();
         if report.is_usable {
             remember::remember(self, &go.access)?;

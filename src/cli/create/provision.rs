@@ -8,14 +8,15 @@ use anyhow::anyhow;
 
 use super::Running;
 use super::remember::{forget, is_remembered, remember};
-use super::tls;
+use super::{tls, users};
+use crate::cli::acl::CHECK_USER;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::profile::Shape;
 use crate::cli::reach;
 use crate::cli::settings::Source;
 use crate::cluster::{Access, Secret};
 use crate::host::ClusterSpec;
-use crate::host::docker::{self, DockerError, Engine};
+use crate::host::docker::{self, Contents, DockerError, Engine};
 use crate::host::process::{self, LocalSpec, ProcessError};
 use crate::model::{NodeAddr, Site};
 use crate::ops::create::{self, Meeting, Options, Origin, Plan};
@@ -149,10 +150,12 @@ impl Provision {
     /// How they will be reached. Containers always get a password: the given one, the one of an
     /// earlier run, or a new one.
     pub(super) fn access(&self, running: &Running<'_>) -> Result<Access, Failure> {
-        if matches!(self, Provision::Local(_)) {
-            tls::make(running)?;
-        }
+        tls::make(running)?;
         let mut access = reach::access(running.settings)?;
+        if running.create.acl_users.value {
+            users::make(running, &mut access)?;
+            return Ok(access);
+        }
         if matches!(self, Provision::Docker(_)) && access.credentials.password.is_none() {
             let made = Secret::generate().ok_or_else(|| {
                 Failure::new(
@@ -200,8 +203,13 @@ async fn start_containers(
     // is not lost.
     let is_new = !is_remembered(running);
     remember(running, access)?;
-    let password = access.credentials.password.as_ref().map(Secret::expose);
-    let launched = docker::launch(&engine, spec, password, &running.screen.events()).await;
+    let (users, authority) = (users::wanted(running)?, tls::authority(running));
+    let contents = Contents {
+        password: access.credentials.password.as_ref().map(Secret::expose),
+        users: users.as_ref(),
+        authority: authority.as_ref(),
+    };
+    let launched = docker::launch_with(&engine, spec, &contents, &running.screen.events()).await;
     if launched.is_err() && is_new {
         let left = docker::find(&engine, running.name()).await;
         if left.is_ok_and(|left| left.is_empty()) {
@@ -231,6 +239,10 @@ fn start_processes(
 ) -> Result<Vec<Origin>, Failure> {
     let is_new = !is_remembered(running);
     remember(running, access)?;
+    let spec = &LocalSpec {
+        users: users::wanted(running)?,
+        ..spec.clone()
+    };
     let events = running.screen.events();
     events.begin(format!("starting {} servers", spec.ports.len()));
     let started = process::start(spec);
@@ -323,6 +335,9 @@ fn docker_spec(running: &Running<'_>) -> ClusterSpec {
     );
     spec.bind = shape.bind;
     spec.announce_host = Some(reached_at(shape.bind));
+    spec.is_tls = running.settings.tls.value.is_some();
+    let is_apart = running.create.acl_users.value;
+    spec.health_user = is_apart.then(|| CHECK_USER.to_owned());
     spec.node_timeout_ms =
         u64::try_from(running.create.node_timeout.value.as_millis()).unwrap_or(u64::MAX);
     for node in &mut spec.nodes {
@@ -350,6 +365,8 @@ pub(super) fn local_spec(running: &Running<'_>) -> Result<LocalSpec, Failure> {
             .as_ref()
             .map(|secret| secret.expose().to_owned()),
         authority: tls::authority(running),
+        // Once their passwords are made.
+        users: None,
     })
 }
 

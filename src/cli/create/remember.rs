@@ -3,6 +3,8 @@
 
 use super::Running;
 use super::provision::{local_spec, ports, reached_at, shape};
+use super::users;
+use crate::cli::acl::ADMIN_USER;
 use crate::cli::exit::Failure;
 use crate::cli::profile::{Made, Profile};
 use crate::cli::settings::Source;
@@ -18,12 +20,17 @@ pub(super) fn remember(running: &Running<'_>, access: &Access) -> Result<(), Fai
         return Ok(());
     };
     let name = running.name();
+    let users = users::files(running);
     let given = running.settings.password_file.as_ref();
     let mut password_file =
         given.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
     // One that we made up is known to nobody else; one that was typed is not ours to write down.
-    let is_made_up =
-        running.source() == Source::Docker && running.settings.password.value.is_none();
+    let is_made_up = running.source() == Source::Docker
+        && running.settings.password.value.is_none()
+        && users.is_empty();
+    if let Some(file) = users.get(ADMIN_USER) {
+        password_file = Some(file.clone());
+    }
     if let Some(password) = access.credentials.password.as_ref().filter(|_| is_made_up) {
         password_file = Some(profiles.save_password(name, password)?);
     }
@@ -36,6 +43,7 @@ pub(super) fn remember(running: &Running<'_>, access: &Access) -> Result<(), Fai
         zones: running.settings.zones.value.clone(),
         user: running.settings.user.value.clone(),
         password_file,
+        users,
         tls: running.settings.tls.value.as_ref().map(Into::into),
     })?;
     Ok(())

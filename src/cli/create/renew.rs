@@ -3,11 +3,13 @@
 //! The authority stays, so whoever trusts it goes on; connections that stand are not touched. A node that
 //! is down finds its new certificate when it is started.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 
 use super::Running;
-use super::provision::reached_at;
+use super::provision::{docker_failure, reached_at};
 use super::tls::failure;
 use crate::cli::check::look;
 use crate::cli::exit::{Exit, Failure};
@@ -16,6 +18,7 @@ use crate::cli::profile::{Made, Profile};
 use crate::cli::reach::{self, now_ms};
 use crate::cluster::{Access, Command, Node, NodeError};
 use crate::host::certificates::{Authority, NODE_DAYS, names};
+use crate::host::docker::{self, Engine};
 use crate::model::NodeAddr;
 use crate::model::words::counted;
 use crate::render;
@@ -89,9 +92,9 @@ fn made_here<'a>(running: &'a Running<'_>) -> Result<(&'a Profile, Authority), F
         return Err(refused("create made no cluster of that name"));
     };
     let authority = Authority::of(&profiles.tls_folder(&profile.name), &profile.name);
-    if !matches!(profile.made, Made::Local { .. }) || !authority.is_made() {
+    if matches!(profile.made, Made::Nodes) || !authority.is_made() {
         return Err(
-            refused("create --local --tls did not make this cluster's certificates").next(
+            refused("create --tls did not make this cluster's certificates").next(
                 "renew them where they were made, and load them: CONFIG SET tls-cert-file FILE",
             ),
         );
@@ -107,24 +110,20 @@ async fn renew(
     profile: &Profile,
 ) -> Result<bool, Failure> {
     let bind = match &profile.made {
-        Made::Local { shape, .. } => reached_at(shape.bind),
-        Made::Nodes | Made::Docker { .. } => addr.host.clone(),
+        Made::Local { shape, .. } | Made::Docker { shape, .. } => reached_at(shape.bind),
+        Made::Nodes => addr.host.clone(),
     };
     let before = Node::connect(access, addr).await;
-    let issue = || {
-        authority
-            .issue(&addr.port.to_string(), &names(&bind))
-            .map_err(failure)
-    };
+    let names = names(&bind);
+    let issue = || issue(authority, addr, profile, &names);
     let lost = |error: NodeError| Failure::new(Exit::HalfWay, error);
     let node = match before {
         Ok(node) => node,
-        Err(NodeError::Refused { .. }) => return issue().map(|()| false),
+        Err(NodeError::Refused { .. }) => return issue().await.map(|_| false),
         Err(error) => return Err(lost(error)),
     };
-    issue()?;
+    let pem = issue().await?;
     // Setting it to what it is makes the server read the files anew.
-    let pem = authority.of_node(&addr.port.to_string());
     let load = Command::words("CONFIG SET tls-cert-file").arg(pem.to_string_lossy().as_bytes());
     node.ask(&load).await.map_err(lost)?;
     let after = Node::connect(access, addr).await.map_err(lost)?;
@@ -137,6 +136,35 @@ async fn renew(
             ),
         )),
     }
+}
+
+/// Makes a node's new certificate and puts it where the server reads it; gives that path.
+async fn issue(
+    authority: &Authority,
+    addr: &NodeAddr,
+    profile: &Profile,
+    names: &[String],
+) -> Result<PathBuf, Failure> {
+    let port = addr.port.to_string();
+    authority.issue(&port, names).map_err(failure)?;
+    let pem = authority.of_node(&port);
+    if !matches!(profile.made, Made::Docker { .. }) {
+        return Ok(pem);
+    }
+    let engine = Engine::connect().await.map_err(docker_failure)?;
+    let inside = docker::change_certificate(&engine, &profile.name, addr.port, &pem)
+        .await
+        .map_err(docker_failure)?;
+    inside.map(PathBuf::from).ok_or_else(|| {
+        Failure::new(
+            Exit::Failed,
+            anyhow!(
+                "no container of {} has a certificate for port {port}",
+                profile.name
+            ),
+        )
+        .next("look at its containers: docker ps -a")
+    })
 }
 
 fn answer(running: &Running<'_>, renewal: &Renewal, exit: Exit) -> Result<Exit, Failure> {

@@ -1,4 +1,4 @@
-//! `create --local --tls`: the certificates of nodes that goodcache starts itself.
+//! `create --local --tls` and `--docker --tls`: the certificates of nodes that goodcache starts itself.
 
 use anyhow::anyhow;
 
@@ -20,14 +20,7 @@ pub(super) fn with_own_authority(
     match create.source.value {
         Source::Nodes => return Ok(None),
         Source::Docker if create.write_compose.is_some() => return Ok(None),
-        Source::Docker => {
-            return Err(
-                Failure::usage("create --docker makes no certificates").next(
-                    "write a compose file (--write-compose), which takes yours, or use --local",
-                ),
-            );
-        }
-        Source::Local => {}
+        Source::Docker | Source::Local => {}
     }
     let Some(profiles) = &layers.profiles else {
         return Err(
@@ -38,10 +31,10 @@ pub(super) fn with_own_authority(
     let authority = Authority::of(&profiles.tls_folder(&create.name.value), &create.name.value);
     let is_other = tls.ca.as_ref().is_some_and(|ca| *ca != authority.trusted());
     if is_other || tls.cert.is_some() {
-        return Err(Failure::usage(
-            "create --local --tls makes an authority and certificates itself",
-        )
-        .next("leave --cacert, --cert and --key out"));
+        return Err(
+            Failure::usage("create --tls makes an authority and certificates itself")
+                .next("leave --cacert, --cert and --key out"),
+        );
     }
     let mut settings = settings.clone();
     if let Some(tls) = &mut settings.tls.value {
@@ -52,7 +45,13 @@ pub(super) fn with_own_authority(
 
 /// The cluster's own authority, when its nodes speak TLS and are ours.
 pub(super) fn authority(running: &Running<'_>) -> Option<Authority> {
-    let is_ours = running.source() == Source::Local && running.settings.tls.value.is_some();
+    let is_started = match running.source() {
+        Source::Nodes => false,
+        // Whoever starts containers by a compose file lays the certificates beside it.
+        Source::Docker => running.create.write_compose.is_none(),
+        Source::Local => true,
+    };
+    let is_ours = is_started && running.settings.tls.value.is_some();
     let profiles = running.layers.profiles.as_ref().filter(|_| is_ours)?;
     let folder = profiles.tls_folder(running.name());
     Some(Authority::of(&folder, running.name()))

@@ -141,8 +141,12 @@ pub struct Args {
         help_heading = "At a managed service"
     )]
     pub region: Option<String>,
-    /// Of a local cluster that create --tls made: give each node a new certificate while it runs
-    #[arg(long, requires = "name", conflicts_with_all = ["nodes", "docker", "local", "masters", "replicas"])]
+    /// Set users apart for application, replication, backup, check and admin, each with the least it
+    /// needs and a password of its own, and turn the default user off
+    #[arg(long, help_heading = "Security")]
+    pub acl_users: bool,
+    /// Of a cluster that create --tls made: give each node a new certificate while it runs
+    #[arg(long, requires = "name", conflicts_with_all = ["nodes", "docker", "local", "masters", "replicas"], help_heading = "Security")]
     pub renew_tls: bool,
 
     /// Give up when the cluster is not usable after this long [default: 60s]

@@ -106,12 +106,11 @@ impl Rotation<'_> {
 
     /// The old password, where it is known: what an earlier run kept, else what logs in.
     pub(super) fn old_password(&self, files: &Files, earlier: Option<&Journal>) -> Option<Secret> {
-        let login = self
-            .settings
-            .password
-            .value
-            .clone()
-            .filter(|_| self.is_login);
+        let login = match (self.is_login, self.file_of_user()) {
+            (true, _) => self.settings.password.value.clone(),
+            (false, Some(file)) => password::from_file(file, "password").ok().map(|(it, _)| it),
+            (false, None) => None,
+        };
         match earlier {
             None => login,
             Some(journal) => files

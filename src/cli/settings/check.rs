@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::connection::word;
 use super::layers::{Layers, Target};
 use super::origin::{First, Row, Setting};
+use crate::cli::acl;
 use crate::cli::config::Threshold;
 use crate::cli::exit::Failure;
 use crate::cli::options::Format;
@@ -63,6 +64,7 @@ impl CheckSettings {
     pub fn target(args: &Args) -> Target {
         Target {
             words: args.targets.clone(),
+            role: Some(acl::CHECK_USER),
             ..Target::default()
         }
     }

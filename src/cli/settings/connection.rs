@@ -80,15 +80,15 @@ impl Settings {
             value: seeds.value.iter().map(|seed| seed.addr.clone()).collect(),
             origin: seeds.origin.clone(),
         };
-        let (password, password_file) = login::password(layers, shared, &mut notices)?;
+        let login = login::login(layers, shared, &seeds, &mut notices)?;
         Ok(Settings {
             cluster: named(layers),
             master_name: login::master_name(layers, shared)?,
             sentinel_user: login::sentinel_user(layers, shared)?,
             sentinel_password: login::sentinel_password(layers, shared, &mut notices)?,
-            user: login::user(layers, shared, &seeds)?,
-            password,
-            password_file,
+            user: login.user,
+            password: login.password,
+            password_file: login.file,
             tls: tls::tls(layers, shared, &seeds)?,
             nodes,
             node_map: node_map(layers, shared)?,

@@ -63,6 +63,7 @@ impl Place {
             zones: BTreeMap::new(),
             user: Some("saved-user".into()),
             password_file: None,
+            users: BTreeMap::new(),
             tls: None,
         };
         Profiles::of(&self.environment())

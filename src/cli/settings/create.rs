@@ -69,6 +69,8 @@ pub struct CreateSettings {
     pub require_tolerate: Setting<Option<Tolerate>>,
     /// Whether one or two masters are allowed.
     pub allow_small: Setting<bool>,
+    /// Whether users are set apart for application, replication, backup, check and admin.
+    pub acl_users: Setting<bool>,
     /// How long it may take to become usable.
     pub timeout: Setting<Duration>,
     /// How the answer is written.
@@ -111,6 +113,8 @@ impl CreateSettings {
             .unwrap_or_default();
         let made = layers.profile.as_ref().map(|profile| &profile.made);
         let shape = made.and_then(shape_of);
+        let profile = layers.profile.as_ref();
+        let has_users = profile.is_some_and(|profile| !profile.users.is_empty());
         let name = layers.name.clone().unwrap_or(Setting {
             value: NEW_NAME.to_string(),
             origin: Origin::Default,
@@ -187,6 +191,11 @@ impl CreateSettings {
                 .variable(environment, "GOODCACHE_ALLOW_SMALL", values::yes_or_no)?
                 .section(layers, "create.allow_small", wish.allow_small)
                 .or_default(false),
+            acl_users: First::argument(args.acl_users.then_some(true), "--acl-users")
+                .variable(environment, "GOODCACHE_ACL_USERS", values::yes_or_no)?
+                .section(layers, "create.acl_users", wish.acl_users)
+                .profile(layers, has_users.then_some(true))
+                .or_default(false),
             timeout: First::argument(args.timeout, "--timeout")
                 .variable(environment, "GOODCACHE_TIMEOUT", values::span)?
                 .section(layers, "create.timeout", wish.timeout)
@@ -222,6 +231,7 @@ impl CreateSettings {
             self.require_tolerate
                 .row("require tolerate", |what| show_option(&what.map(word))),
             self.allow_small.row("allow small", bool::to_string),
+            self.acl_users.row("acl users", bool::to_string),
             self.timeout.row("timeout", values::show_duration),
             self.output
                 .row("output", |format| format.name().to_string()),

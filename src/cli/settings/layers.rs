@@ -40,6 +40,8 @@ pub struct Target {
     /// Whether a cluster is to be made: nothing needs to be known of it, and what was made last is
     /// another one.
     pub is_new: bool,
+    /// The user that was set apart for the command, if the cluster has such a one.
+    pub role: Option<&'static str>,
     /// Whether it is going to be broken: then only what was plainly meant will do.
     pub is_at_risk: bool,
 }
@@ -54,6 +56,8 @@ pub struct Layers {
     pub name: Option<Setting<String>>,
     /// What create saved for this name.
     pub profile: Option<Profile>,
+    /// The user that was set apart for the command, if the cluster has such a one.
+    pub role: Option<&'static str>,
     /// Where profiles lie.
     pub profiles: Option<Profiles>,
     /// Addresses that were typed.
@@ -74,6 +78,7 @@ impl Layers {
             file: read_file(shared, around)?,
             name: None,
             profile: None,
+            role: target.role,
             profiles: Profiles::of(&around.environment),
             typed: Vec::new(),
             notices: around.environment.strangers(),

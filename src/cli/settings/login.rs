@@ -7,15 +7,71 @@ use super::origin::{First, Setting};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::options::Shared;
 use crate::cli::password;
+use crate::cli::profile::Profile;
 use crate::cli::seed::Seed;
 use crate::cluster::Secret;
 
-/// The ACL user. One in an address counts more than one that lies around, as it came with the address.
-pub(super) fn user(
+/// A login, and where its password was read from.
+pub(super) struct Login {
+    /// The ACL user.
+    pub(super) user: Setting<Option<String>>,
+    /// Its password.
+    pub(super) password: Setting<Option<Secret>>,
+    /// The file that the password was read from; `None` when it came another way.
+    pub(super) file: Option<PathBuf>,
+}
+
+/// Who logs in. Of a cluster whose users were set apart: the one for the command, unless a user or a
+/// password was given; and a user that is named has the password that was kept for it.
+pub(super) fn login(
     layers: &Layers,
     shared: &Shared,
     seeds: &Setting<Vec<Seed>>,
-) -> Result<Setting<Option<String>>, Failure> {
+    notices: &mut Vec<String>,
+) -> Result<Login, Failure> {
+    let given = password_given(layers, shared)?.found();
+    let profile = layers.profile.as_ref();
+    let is_set_apart = |user: &&str| profile.is_some_and(|of| of.users.contains_key(*user));
+    let role = layers.role.filter(is_set_apart).filter(|_| given.is_none());
+    let saved = profile.and_then(|profile| profile.user.clone());
+    let user = user_given(layers, shared, seeds)?
+        .profile(layers, role.map(str::to_owned).or(saved))
+        .or_none();
+    let source = match given {
+        Some(given) => Setting {
+            value: Some(given.value),
+            origin: given.origin,
+        },
+        None => First::nothing()
+            .profile(
+                layers,
+                profile.and_then(|of| kept_for(of, user.value.as_deref())),
+            )
+            .or_none(),
+    };
+    let (password, file) = read(source, notices)?;
+    Ok(Login {
+        user,
+        password,
+        file,
+    })
+}
+
+/// Where create kept that user's password.
+fn kept_for(profile: &Profile, user: Option<&str>) -> Option<Source> {
+    let own = user.and_then(|user| profile.users.get(user)).cloned();
+    let is_other = !profile.users.is_empty() && profile.user.as_deref() != user;
+    let login = profile.password_file.clone().filter(|_| !is_other);
+    own.or(login).map(Source::File)
+}
+
+/// The ACL user that is named. One in an address counts more than one that lies around, as it came with
+/// the address.
+fn user_given(
+    layers: &Layers,
+    shared: &Shared,
+    seeds: &Setting<Vec<Seed>>,
+) -> Result<First<String>, Failure> {
     let mut users = seeds.value.iter().filter_map(|seed| seed.user.as_ref());
     let in_url = users.next().cloned();
     if users.any(|other| Some(other) != in_url.as_ref()) {
@@ -32,34 +88,18 @@ pub(super) fn user(
             layers,
             "user",
             layers.section().and_then(|section| section.user.clone()),
-        )
-        .profile(
-            layers,
-            layers
-                .profile
-                .as_ref()
-                .and_then(|profile| profile.user.clone()),
-        )
-        .or_none())
+        ))
 }
 
-/// The password, read from where the first origin says that it is, and the file if it was one.
-pub(super) fn password(
-    layers: &Layers,
-    shared: &Shared,
-    notices: &mut Vec<String>,
-) -> Result<(Setting<Option<Secret>>, Option<PathBuf>), Failure> {
+/// Where a password is, as far as one was given.
+fn password_given(layers: &Layers, shared: &Shared) -> Result<First<Source>, Failure> {
     let environment = &layers.environment;
     let secret = |text: &str| Ok(Source::Text(text.to_string()));
     let file = |text: &str| Ok(Source::File(PathBuf::from(text)));
     let in_section = layers
         .section()
         .and_then(|section| section.password_file.as_ref());
-    let saved = layers
-        .profile
-        .as_ref()
-        .and_then(|profile| profile.password_file.clone());
-    let source = First::argument(
+    Ok(First::argument(
         shared.connection.password_file.clone().map(Source::File),
         "--password-file",
     )
@@ -71,10 +111,7 @@ pub(super) fn password(
         layers,
         "password_file",
         layers.path_in_file(in_section).map(Source::File),
-    )
-    .profile(layers, saved.map(Source::File))
-    .or_none();
-    read(source, notices)
+    ))
 }
 
 /// The password that a source names, and the file if it was one.

@@ -226,7 +226,7 @@ fn node_service(
         healthcheck: Some(Health {
             test: [
                 "CMD-SHELL".to_owned(),
-                escaped(&node_conf::health_command(node.port, options.is_tls)),
+                escaped(&node_conf::health_command(node.port, options.is_tls, None)),
             ],
             interval: "5s".to_owned(),
             timeout: "3s".to_owned(),

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::path::Path;
 
 use bollard::body_full;
 use bollard::models::{
@@ -19,7 +20,7 @@ use futures_util::StreamExt;
 use super::found::find;
 use super::image::Image;
 use super::{DockerError, Engine};
-use crate::host::node_conf;
+use crate::host::node_conf::{self, Contents};
 use crate::host::spec::{ClusterSpec, Labels, MadeBy, NodeSpec};
 use crate::host::tarball::{Owner, Tarball, first_file, first_owner};
 
@@ -101,7 +102,7 @@ fn describe(
         cmd: Some(command.chain([node_conf::CONF.to_owned()]).collect()),
         exposed_ports: Some(vec![inside]),
         labels: Some(labels(spec, node)),
-        healthcheck: Some(health(node)),
+        healthcheck: Some(health(spec, node)),
         stop_timeout: Some(STOP_SECONDS),
         host_config: Some(host_config(spec, node)),
         networking_config: Some(networking(spec, node, ip)),
@@ -125,12 +126,12 @@ fn labels(spec: &ClusterSpec, node: &NodeSpec) -> HashMap<String, String> {
     labels.into_iter().collect()
 }
 
-fn health(node: &NodeSpec) -> HealthConfig {
+fn health(spec: &ClusterSpec, node: &NodeSpec) -> HealthConfig {
     let seconds = |n: i64| Some(n * 1_000_000_000);
     HealthConfig {
         test: Some(vec![
             "CMD-SHELL".to_owned(),
-            node_conf::health_command(node.port, false),
+            node_conf::health_command(node.port, spec.is_tls, spec.health_user.as_deref()),
         ]),
         interval: seconds(5),
         timeout: seconds(3),
@@ -211,28 +212,48 @@ pub(super) async fn furnish(
     spec: &ClusterSpec,
     node: &NodeSpec,
     image: &Image,
-    password: Option<&str>,
+    contents: &Contents<'_>,
 ) -> Result<(), DockerError> {
     let container = spec.container_name(node);
     let owner = owner(engine, &container, image).await?;
-    let conf = node_conf::file(spec, node, password);
-    let archive = Tarball::default()
+    let conf = node_conf::file(spec, node, contents);
+    let password = contents.probe().unwrap_or_default();
+    let mut archive = Tarball::default()
         .folder(&format!("{}/", node_conf::FOLDER), owner)
         .file(node_conf::CONF, owner, conf.as_bytes())
-        .file(
-            node_conf::PASSWORD,
-            owner,
-            password.unwrap_or_default().as_bytes(),
-        )
-        .finish();
+        .file(node_conf::PASSWORD, owner, password.as_bytes());
+    if let Some(users) = contents.users {
+        archive = archive.file(node_conf::USERS, owner, users.file().as_bytes());
+    }
+    if let Some(authority) = contents.authority {
+        let pem = authority.of_node(&node.port.to_string());
+        archive = archive
+            .file(node_conf::CERTIFICATE, owner, &here(&pem)?)
+            .file(node_conf::TRUSTED, owner, &here(&authority.trusted())?);
+    }
+    upload(engine, &container, archive, "put the configuration into").await
+}
+
+/// A file of this machine.
+fn here(path: &Path) -> Result<Vec<u8>, DockerError> {
+    std::fs::read(path).map_err(|error| DockerError::Broken {
+        what: format!("read {}", path.display()),
+        why: error.to_string(),
+    })
+}
+
+async fn upload(
+    engine: &Engine,
+    container: &str,
+    archive: Tarball,
+    what: &str,
+) -> Result<(), DockerError> {
     let options = UploadToContainerOptionsBuilder::new().path("/").build();
-    let asked =
-        engine
-            .docker
-            .upload_to_container(&container, Some(options), body_full(archive.into()));
-    engine
-        .ask(format!("put the configuration into {container}"), asked)
-        .await
+    let body = body_full(archive.finish().into());
+    let asked = engine
+        .docker
+        .upload_to_container(container, Some(options), body);
+    engine.ask(format!("{what} {container}"), asked).await
 }
 
 /// Whom the server runs as: the image's user when it names one; else the entrypoint starts as root
@@ -277,22 +298,47 @@ pub async fn change_password(
     password: &str,
 ) -> Result<(), DockerError> {
     for node in find(engine, cluster).await?.nodes {
-        let archive = fetch(engine, &node.container, node_conf::PASSWORD).await?;
-        let Some(owner) = first_owner(&archive) else {
-            continue;
-        };
-        let archive = Tarball::default()
-            .file(node_conf::PASSWORD, owner, password.as_bytes())
-            .finish();
-        let options = UploadToContainerOptionsBuilder::new().path("/").build();
-        let body = body_full(archive.into());
-        let asked = engine
-            .docker
-            .upload_to_container(&node.container, Some(options), body);
-        let what = format!("put the new password into {}", node.container);
-        engine.ask(what, asked).await?;
+        replace(
+            engine,
+            &node.container,
+            node_conf::PASSWORD,
+            password.as_bytes(),
+        )
+        .await?;
     }
     Ok(())
+}
+
+/// Puts a node's new key and certificate where its server reads them; gives that path. `None` when no
+/// container of the cluster has that port, or it has no certificate.
+pub async fn change_certificate(
+    engine: &Engine,
+    cluster: &str,
+    port: u16,
+    pem: &Path,
+) -> Result<Option<&'static str>, DockerError> {
+    let found = find(engine, cluster).await?;
+    let Some(node) = found.nodes.iter().find(|node| node.port == port) else {
+        return Ok(None);
+    };
+    let is_there = replace(engine, &node.container, node_conf::CERTIFICATE, &here(pem)?).await?;
+    Ok(is_there.then_some(node_conf::CERTIFICATE))
+}
+
+/// Writes a file of a container anew, for its owner; whether it was there.
+async fn replace(
+    engine: &Engine,
+    container: &str,
+    path: &str,
+    content: &[u8],
+) -> Result<bool, DockerError> {
+    let there = fetch(engine, container, path).await?;
+    let Some(owner) = first_owner(&there) else {
+        return Ok(false);
+    };
+    let archive = Tarball::default().file(path, owner, content);
+    upload(engine, container, archive, &format!("write {path} in")).await?;
+    Ok(true)
 }
 
 /// A small text file of a container; empty when there is none.

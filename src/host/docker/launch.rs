@@ -9,14 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::found::{Found, FoundNode, find};
 use super::image::{self, Image};
 use super::network::Subnet;
-use super::{DockerError, Engine, TakenPort, container, network, ports};
+use super::{DockerError, Engine, TakenPort, answer, container, network, ports};
+use crate::host::node_conf::Contents;
 use crate::host::spec::{ClusterSpec, Labels, NodeSpec};
 use crate::model::{Event, Events, NodeAddr};
 
@@ -57,6 +56,20 @@ pub async fn launch(
     password: Option<&str>,
     events: &Events,
 ) -> Result<Vec<RunningNode>, DockerError> {
+    let contents = Contents {
+        password,
+        ..Contents::default()
+    };
+    launch_with(engine, spec, &contents, events).await
+}
+
+/// The same, with all that may be put into a container.
+pub async fn launch_with(
+    engine: &Engine,
+    spec: &ClusterSpec,
+    contents: &Contents<'_>,
+    events: &Events,
+) -> Result<Vec<RunningNode>, DockerError> {
     spec.validate()?;
     if engine.remote_host().is_some() && spec.bind.is_loopback() {
         return Err(DockerError::Remote {
@@ -77,10 +90,10 @@ pub async fn launch(
             node,
             subnet: &subnet,
         };
-        site.bring_up(known(&found, node), &image, ip, password)
+        site.bring_up(known(&found, node), &image, ip, contents)
     });
     let raised = try_join_all(made).await?;
-    await_answers(engine, &raised, events).await?;
+    await_answers(engine, &raised, spec.is_tls, events).await?;
     events.done(format!("{} containers run and answer", raised.len()));
     Ok(raised.into_iter().map(|raised| raised.node).collect())
 }
@@ -205,7 +218,7 @@ impl Site<'_> {
         there: Option<&FoundNode>,
         image: &Image,
         ip: Ipv4Addr,
-        password: Option<&str>,
+        contents: &Contents<'_>,
     ) -> Result<Raised, DockerError> {
         let Site {
             engine, spec, node, ..
@@ -215,7 +228,7 @@ impl Site<'_> {
         let there = there.filter(|there| !there.is_new);
         if there.is_none() {
             container::create(engine, spec, node, image, ip).await?;
-            container::furnish(engine, spec, node, image, password).await?;
+            container::furnish(engine, spec, node, image, contents).await?;
         }
         let is_started_now = !there.is_some_and(|there| there.is_running);
         if is_started_now {
@@ -264,11 +277,12 @@ pub(super) fn reachable_host(engine: &Engine, bind: IpAddr) -> String {
 async fn await_answers(
     engine: &Engine,
     raised: &[Raised],
+    is_tls: bool,
     events: &Events,
 ) -> Result<(), DockerError> {
     let (all, answered) = (raised.len() as u64, AtomicU64::new(0));
     let waits = raised.iter().map(|raised| async {
-        await_answer(engine, raised).await?;
+        await_answer(engine, raised, is_tls).await?;
         let count = answered.fetch_add(1, Ordering::Relaxed) + 1;
         events.tell(Event::Progress(count, all));
         Ok(())
@@ -277,12 +291,12 @@ async fn await_answers(
 }
 
 /// A published port accepts connections before the server does, so only a reply counts; any reply.
-async fn await_answer(engine: &Engine, raised: &Raised) -> Result<(), DockerError> {
+async fn await_answer(engine: &Engine, raised: &Raised, is_tls: bool) -> Result<(), DockerError> {
     let node = &raised.node;
     let deadline = Instant::now() + START_PATIENCE;
     let mut restarts = None;
     while Instant::now() < deadline {
-        let reply = timeout(Duration::from_secs(1), replies(&node.addr)).await;
+        let reply = timeout(Duration::from_secs(1), answer::replies(&node.addr, is_tls)).await;
         if reply.unwrap_or(false) {
             return Ok(());
         }
@@ -296,16 +310,6 @@ async fn await_answer(engine: &Engine, raised: &Raised) -> Result<(), DockerErro
         seconds: START_PATIENCE.as_secs(),
         log: log_of(engine, &node.container).await,
     })
-}
-
-async fn replies(addr: &NodeAddr) -> bool {
-    let Ok(mut stream) = TcpStream::connect((addr.host.as_str(), addr.port)).await else {
-        return false;
-    };
-    let mut first = [0u8; 1];
-    stream.write_all(b"PING\r\n").await.is_ok()
-        && stream.read_exact(&mut first).await.is_ok()
-        && matches!(first[0], b'+' | b'-')
 }
 
 /// How often the container was restarted so far. Fails when it ended, or was restarted since that

@@ -7,6 +7,7 @@
 //! (`locate`, `inspect`, `drill`, `isolate`).
 //! Every question to the engine has a deadline, and everything made is labelled before it exists.
 
+mod answer;
 mod container;
 mod drill;
 mod error;
@@ -32,14 +33,15 @@ use futures_util::StreamExt;
 
 use super::context::{Surroundings, Target, TlsFiles};
 
-pub use container::change_password;
+pub use super::node_conf::Contents;
+pub use container::{change_certificate, change_password};
 pub(in crate::host) use drill::{pause, strike, undo, unpause};
 pub use error::{Absence, DockerError, TakenPort};
 pub use found::{Found, FoundNode, Removed, find, remove, start_stopped};
 pub(in crate::host) use inspect::prepare;
 pub use inspect::{Container, ContainerUndo};
 pub use isolate::Endpoint;
-pub use launch::{RunningNode, launch};
+pub use launch::{RunningNode, launch, launch_with};
 pub(in crate::host) use locate::{Containers, containers, locate, nodes_inside};
 pub use map::{Mapped, node_map};
 pub(in crate::host) use seen::{machine, see};

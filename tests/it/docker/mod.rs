@@ -7,6 +7,7 @@ mod drill;
 mod evidence;
 mod failover;
 mod launch;
+mod secured;
 
 use std::net::TcpListener;
 use std::path::Path;
