@@ -14,6 +14,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::certificates::Authority;
+use super::inherited::inherited;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The file that marks a folder as made by goodcache; without it nothing is ever removed.
@@ -186,6 +187,8 @@ fn start_node(spec: &LocalSpec, port: u16) -> Result<Started, ProcessError> {
     write_file(&conf, &settings(spec, &folder, port))?;
     let status = std::process::Command::new(&spec.server)
         .arg(&conf)
+        .env_clear()
+        .envs(inherited())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -7,6 +7,7 @@ mod drill;
 mod evidence;
 mod failover;
 mod launch;
+mod rotate;
 
 use std::net::TcpListener;
 use std::path::Path;
