@@ -8,6 +8,7 @@ mod evidence;
 mod failover;
 mod launch;
 mod rotate;
+mod sentinel;
 
 use std::net::TcpListener;
 use std::path::Path;
