@@ -48,6 +48,7 @@ use crate::health;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    leave_no_core();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let is_plugin = options::is_plugin(&arguments, std::env::var("GOODCACHE_OUTPUT").ok());
     match run(&arguments) {
@@ -61,6 +62,16 @@ pub fn main() -> ExitCode {
         Err(failure) => exit::report(&failure),
     }
     .into()
+}
+
+/// A crash leaves no image of the memory on disk, where passwords are in clear.
+fn leave_no_core() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // A kernel that refuses is no reason not to run.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
 }
 
 fn run(arguments: &[OsString]) -> Result<Exit, Failure> {

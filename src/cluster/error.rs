@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::model::{NodeAddr, Silence};
+use crate::model::{NodeAddr, Secret, Silence};
 
 /// Why a node did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -216,6 +216,24 @@ impl NodeError {
                 | NodeError::NotCluster { .. }
                 | NodeError::Sentinel { .. }
         )
+    }
+
+    /// The same, with that secret taken out of the server's words: what does not know a command, such as
+    /// a proxy, quotes all that it was sent.
+    #[must_use]
+    pub fn without(mut self, secret: &Secret) -> NodeError {
+        let words = match &mut self {
+            NodeError::Server { said, .. } | NodeError::Forbidden { said, .. } => said,
+            NodeError::Closed { why, .. } => why,
+            NodeError::NotRedis { saw, .. } => saw,
+            _ => return self,
+        };
+        for shown in [secret.expose().to_owned(), printable(secret.expose())] {
+            if !shown.is_empty() {
+                *words = words.replace(&shown, &secret.to_string());
+            }
+        }
+        self
     }
 
     /// Reads an error reply.

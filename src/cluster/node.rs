@@ -143,7 +143,7 @@ impl Node {
             let auth = auth.arg(password.expose());
             match node.before(until).ask(&auth).await {
                 Ok(_) => {}
-                Err(error) => node.accept_if_open(error)?,
+                Err(error) => node.accept_if_open(error.without(password))?,
             }
         }
         Ok(node)

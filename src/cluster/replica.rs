@@ -242,7 +242,7 @@ impl Link {
             auth.push(password.expose());
             match link.ask(&auth).await {
                 Err(NodeError::Server { said, .. }) if said.contains("without any password") => {}
-                answer => drop(answer?),
+                answer => drop(answer.map_err(|error| error.without(password))?),
             }
         }
         Ok(link)

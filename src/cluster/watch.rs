@@ -16,7 +16,7 @@ use super::aside::Aside;
 use super::node::{Node, Reply};
 use super::view::read_view;
 use super::{alone, sentinel};
-use crate::model::{Change, NodeAddr, NodeId, Peer, Sighting, form};
+use crate::model::{Change, Form, NodeAddr, NodeId, Peer, Sighting, form};
 
 /// Which fields of a line are times.
 const TIMES: std::ops::RangeInclusive<usize> = 4..=5;
@@ -29,20 +29,21 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch; times count from `t0`. What each node says first is taken as known. Where there
-    /// are Sentinels it is they who say what becomes of nodes, and of the servers only whether they
-    /// answer is watched.
+    /// Begins to watch; times count from `t0`. What each node says first is taken as known. Outside of a
+    /// cluster it is Sentinels, if any, who say what becomes of nodes, and of the servers only whether
+    /// they answer is watched.
     pub fn start(
         access: &Access,
         nodes: &[(NodeId, NodeAddr)],
         sentinels: &[(NodeId, NodeAddr)],
+        form: Form,
         t0: Instant,
         every: Duration,
     ) -> Watch {
         let aside = Aside::start("watch");
         let entered = aside.enter();
         let seen = Arc::new(Mutex::default());
-        let witness = match sentinels.is_empty() {
+        let witness = match form.is_cluster() {
             true => Witness::Node,
             false => Witness::Server,
         };

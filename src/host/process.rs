@@ -14,6 +14,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::certificates::Authority;
+use super::inherited::inherited;
 use super::local_conf::settings;
 use super::users::{self, Users};
 use rustix::process::{Pid, Signal, kill_process};
@@ -194,6 +195,8 @@ fn start_node(spec: &LocalSpec, port: u16) -> Result<Started, ProcessError> {
     }
     let status = std::process::Command::new(&spec.server)
         .arg(&conf)
+        .env_clear()
+        .envs(inherited())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

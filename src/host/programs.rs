@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::inherited::inherited;
 use crate::model::{Vendor, Version};
 
 /// What servers are called.
@@ -35,6 +36,8 @@ impl Program {
     pub fn ask(path: &Path) -> Option<Program> {
         let mut child = Command::new(path)
             .arg("--version")
+            .env_clear()
+            .envs(inherited())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -16,6 +16,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use ring::rand::SecureRandom;
 
+use super::inherited::inherited;
 use super::process::ProcessError;
 use crate::model::{NodeAddr, Secret};
 
@@ -118,6 +119,8 @@ impl Bed {
         let mut child = Command::new(server)
             .arg("-")
             .current_dir(folder)
+            .env_clear()
+            .envs(inherited())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(said)
@@ -193,6 +196,8 @@ impl Watchdog {
             .args(["-c", WATCH, "goodcache-watchdog"])
             .arg(folder.canonicalize().ok()?)
             .current_dir("/")
+            .env_clear()
+            .envs(inherited())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

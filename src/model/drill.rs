@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+use super::form::Form;
 use super::node::{NodeAddr, NodeId};
 use super::topology::Role;
 
@@ -41,7 +42,7 @@ pub struct Conditions {
     pub vendor: String,
     /// `7.0.15`.
     pub version: String,
-    /// `cluster-node-timeout`; of Sentinels their `down-after-milliseconds`.
+    /// `cluster-node-timeout`; of Sentinels their `down-after-milliseconds`; 0 where nobody watches.
     pub node_timeout_ms: u64,
     /// `cluster-ping-interval`, where the server has it (Redis 8, Valkey 8).
     pub ping_interval_ms: Option<u64>,
@@ -56,6 +57,9 @@ pub struct Conditions {
     /// `min-replicas-to-write`: a new master with fewer linked replicas takes no writes.
     #[serde(default)]
     pub min_replicas_to_write: u64,
+    /// In which form the servers stand together.
+    #[serde(default, skip_serializing_if = "Form::is_cluster")]
+    pub form: Form,
     /// The Sentinels, where they and not the nodes replace a master.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<Watch>,
@@ -76,6 +80,11 @@ pub struct Watch {
 }
 
 impl Conditions {
+    /// Whether nobody is there who would replace a master.
+    pub fn is_unwatched(&self) -> bool {
+        !self.form.is_cluster() && self.watched.is_none()
+    }
+
     /// The setting behind `node_timeout_ms`: after so long without an answer a node is suspected.
     pub fn timeout_name(&self) -> &'static str {
         match self.watched {

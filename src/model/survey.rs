@@ -169,6 +169,12 @@ impl NodeReport {
 }
 
 impl Survey {
+    /// Whether these are servers without cluster mode of which no Sentinel was asked, so that nobody is
+    /// known who would replace a master.
+    pub fn is_unwatched(&self) -> bool {
+        !self.form.is_cluster() && self.sentinels.is_none()
+    }
+
     /// Notes which service this is, as the user says or as it shows.
     pub fn note_service(&mut self, provider: Provider) {
         let found = match provider {

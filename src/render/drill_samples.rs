@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::samples::addr;
 use crate::model::{
-    Account, Act, Budgets, Change, Conditions, Deed, DrilledShard, Fault, LoadShape, NodeAddr, Op,
-    Outcome, Recording, Resync, Role, Round, Sighting, Trace, Victim,
+    Account, Act, Budgets, Change, Conditions, Deed, DrilledShard, Fault, Form, LoadShape,
+    NodeAddr, Op, Outcome, Recording, Resync, Role, Round, Sighting, Trace, Victim,
 };
 use crate::ops::failover::{
     BudgetLine, Comparison, Dominant, Latency, Moment, Outage, Phase, Promotion, Recovery, Report,
@@ -30,6 +30,7 @@ fn conditions() -> Conditions {
         is_append_only: true,
         min_replicas_to_write: 0,
         shutdown_timeout_ms: 10_000,
+        form: Form::Cluster,
         watched: None,
     }
 }

@@ -17,7 +17,7 @@ const SLACK: Duration = Duration::from_millis(900);
 const A: &str = "07c37dfeb235213a872192d90877d0cd55635b91";
 
 /// Listens on a free port and treats each connection so, in a thread of its own.
-fn fake(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> NodeAddr {
+pub fn fake(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> NodeAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = NodeAddr::new("127.0.0.1", listener.local_addr().unwrap().port());
     accept(listener, treat);
@@ -54,11 +54,11 @@ fn floods(first: &'static [u8], again: Vec<u8>) -> NodeAddr {
 }
 
 /// Reads commands and answers each, as a server would.
-fn speaks(reply: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> NodeAddr {
+pub fn speaks(reply: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> NodeAddr {
     fake(move |stream| talk(stream, &reply))
 }
 
-fn talk(mut stream: TcpStream, reply: &impl Fn(&str) -> Vec<u8>) {
+pub fn talk(mut stream: TcpStream, reply: &impl Fn(&str) -> Vec<u8>) {
     let mut commands = BufReader::new(stream.try_clone().unwrap());
     while let Some(command) = read_command(&mut commands) {
         if stream.write_all(&reply(&command)).is_err() {
@@ -81,7 +81,7 @@ fn read_command(from: &mut impl BufRead) -> Option<String> {
     Some(words.join(" "))
 }
 
-fn bulk(text: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn bulk(text: impl AsRef<[u8]>) -> Vec<u8> {
     let text = text.as_ref();
     [format!("${}\r\n", text.len()).as_bytes(), text, b"\r\n"].concat()
 }
@@ -139,7 +139,7 @@ fn assert_silent(addr: NodeAddr, silence: Silence, detail: &str) {
 }
 
 /// The most memory that this process ever held, in MiB.
-fn peak_mib() -> u64 {
+pub fn peak_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status
         .lines()

@@ -22,6 +22,7 @@ mod failover;
 mod floors;
 mod host_drills;
 mod hostile;
+mod hostile_data;
 mod load;
 mod managed;
 mod rdb;

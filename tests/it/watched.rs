@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::sentinel::{field, is_linked};
+use crate::support::sentinel::{field, is_linked, replicated};
 use crate::support::{Home, Outcome, Server, Spec, Watched, Wire, until};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -228,20 +228,104 @@ fn sentinels_are_asked_to_fail_over_and_frozen_masters_are_replaced() {
 }
 
 #[test]
-fn what_sentinels_or_a_cluster_are_needed_for_is_refused() {
+fn what_takes_a_cluster_is_refused_with_sentinels() {
     let (watched, _ending, home) = drilled();
     let refused = drill(&home, &watched, &["--fault", "takeover"]).expect(5);
     assert!(refused.stderr.contains("cluster bus"), "{}", refused.stderr);
-    let seed = watched.servers[0].addr();
-    let words = [
-        "failover-test",
-        &seed,
-        "--confirm",
-        &seed,
+}
+
+/// A drill of servers that no Sentinel watches.
+fn drill_alone(home: &Home, server: &Server, more: &[&str]) -> Outcome {
+    let seed = server.addr();
+    let mut words = vec!["failover-test", &seed, "--confirm", &seed, "-o", "json"];
+    words.extend(["--rate", "50"]);
+    words.extend(more);
+    run(home, &words)
+}
+
+fn keeping(args: &[&str]) -> Spec {
+    Spec {
+        lives_in_file: true,
+        is_cluster: false,
+        ..Spec::with_args(args)
+    }
+}
+
+#[test]
+fn a_server_alone_is_restarted_and_what_that_costs_is_measured() {
+    // By everysec the server may put off writing for two seconds while it waits for the disk.
+    let server = Server::start_with(keeping(&["--appendonly", "yes", "--appendfsync", "always"]));
+    let (_ending, home) = (Ending(vec![server.addr()]), Home::new());
+    let report = drill_alone(&home, &server, &["--fault", "fast-restart"])
+        .expect(0)
+        .json()["report"]
+        .clone();
+    assert_eq!(report["conditions"]["form"], "standalone", "{report:#}");
+    assert_eq!(report["writes"]["lost"], 0, "{report:#}");
+    let outage = report["outages"][0]["unavailable_ms"].as_f64().unwrap();
+    assert!((1.0..15_000.0).contains(&outage), "{outage} ms");
+    assert_eq!(report["terms"].as_array().unwrap().len(), 0, "{report:#}");
+
+    let refused = drill_alone(&home, &server, &["--fault", "kill"]).expect(5);
+    for words in [
+        "no Sentinel was asked",
+        "--fault fast-restart",
+        "--accept no-successor",
+    ] {
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    let more = [
         "--fault",
         "kill",
+        "--accept",
+        "no-successor",
+        "--max-outage",
+        "30s",
     ];
-    let refused = run(&home, &words).expect(5);
+    let report = drill_alone(&home, &server, &more).expect(0).json()["report"].clone();
+    let outage = report["outages"][0]["unavailable_ms"].as_f64().unwrap();
+    assert!(outage >= 3000.0, "it was kept down for 3 s: {outage} ms");
+    assert_eq!(
+        report["promotions"].as_array().unwrap().len(),
+        0,
+        "{report:#}"
+    );
+
+    for fault in ["failover", "takeover", "isolate-bus"] {
+        let refused = drill_alone(&home, &server, &["--fault", fault]).expect(5);
+        assert!(
+            refused.stderr.contains("not possible"),
+            "{}",
+            refused.stderr
+        );
+    }
+}
+
+#[test]
+fn a_server_that_keeps_nothing_is_not_restarted() {
+    let nothing = Server::start_with(keeping(&[]));
+    let home = Home::new();
+    let refused = drill_alone(&home, &nothing, &["--fault", "fast-restart"]).expect(5);
+    assert!(refused.stderr.contains("it is empty"), "{}", refused.stderr);
+    nothing.cli(&["CONFIG", "SET", "save", "3600 1"]);
+    let refused = drill_alone(&home, &nothing, &["--fault", "fast-restart"]).expect(5);
+    assert!(
+        refused.stderr.contains("last snapshot"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains("--accept wipe"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn replicas_without_a_sentinel_go_on_answering_and_none_is_promoted() {
+    let servers = replicated(2, &keeping(&["--appendonly", "yes"]));
+    let (_ending, home) = (Ending(servers.addrs()), Home::new());
+    let refused = drill_alone(&home, &servers[0], &["--fault", "kill"]).expect(5);
     assert!(
         refused.stderr.contains("no Sentinel was asked"),
         "{}",
@@ -252,4 +336,32 @@ fn what_sentinels_or_a_cluster_are_needed_for_is_refused() {
         "{}",
         refused.stderr
     );
+    let more = [
+        "--fault",
+        "pause",
+        "--accept",
+        "no-successor",
+        "--max-outage",
+        "30s",
+    ];
+    let outcome = drill_alone(&home, &servers[0], &more).expect(0);
+    assert!(
+        outcome.stderr.contains("2 replicas can still be read"),
+        "{}",
+        outcome.stderr
+    );
+    let report = outcome.json()["report"].clone();
+    assert_eq!(
+        report["promotions"].as_array().unwrap().len(),
+        0,
+        "{report:#}"
+    );
+    assert_eq!(report["conditions"]["form"], "replication");
+    // A replica that is away costs nobody a write.
+    let more = ["--fault", "kill", "--role", "replica"];
+    let report = drill_alone(&home, &servers[0], &more).expect(0).json()["report"].clone();
+    assert_eq!(report["writes"]["lost"], 0, "{report:#}");
+    until("all follow again", SOON, || {
+        servers.iter().skip(1).all(is_linked)
+    });
 }

@@ -112,14 +112,16 @@ impl Restoring<'_> {
             Ended::Done(Ok(restored)) => self.answer(&restored),
             Ended::Done(Err(trouble)) => {
                 self.put_back(&place).await;
-                Err(half_way(trouble))
+                Err(half_way(trouble, &how_far(&place)))
             }
             Ended::Stopped(number) => {
                 let by_hand = "set repl-diskless-sync-delay (5 by default) and rdbcompression (yes) back on the masters";
                 let ending = self.put_back(&place);
                 unless_signalled_again(ending, by_hand).await;
-                self.screen
-                    .say("goodcache: stopped half-way; the same command goes on where it stopped");
+                let how_far = how_far(&place);
+                self.screen.say(&format!(
+                    "goodcache: stopped half-way{how_far}; the same command goes on where it stopped"
+                ));
                 Ok(stopped(number))
             }
         }
@@ -314,9 +316,17 @@ fn told(trouble: Trouble) -> Failure {
     }
 }
 
-fn half_way(trouble: Trouble) -> Failure {
+/// In brackets, after a blank; empty when nothing was noted.
+fn how_far(place: &Place) -> String {
+    let pieces = place.manifest.shards.iter().map(|shard| shard.base.len());
+    let noted = place.journal.as_deref();
+    let told = noted.and_then(|path| crate::ops::restore::how_far(path, pieces.sum()));
+    told.map_or_else(String::new, |told| format!(" ({told})"))
+}
+
+fn half_way(trouble: Trouble, how_far: &str) -> Failure {
     let hint = trouble.hint();
-    let error = anyhow!(trouble).context("stopped half-way");
+    let error = anyhow!(trouble).context(format!("stopped half-way{how_far}"));
     Failure::new(Exit::HalfWay, error)
         .next(hint)
         .next("the same command goes on where it stopped")

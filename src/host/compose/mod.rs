@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::overlay::overlay;
 use self::script::{escaped, join_script, start_script};
-pub use self::sidecar::{passphrase_file, sidecar};
+pub use self::sidecar::{keys_file, passphrase_file, sidecar};
 use super::node_conf;
 use super::spec::{ClusterSpec, MadeBy, NodeSpec};
 

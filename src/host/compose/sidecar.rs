@@ -11,22 +11,23 @@ use super::script::escaped;
 use super::{Options, address, tls_mount};
 use crate::host::spec::ClusterSpec;
 
-/// The variables that are handed on to goodcache where they are set: the store's.
-const HANDED_ON: [&str; 9] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
+/// The variables that are handed on to goodcache where they are set: where the store is. Its keys are
+/// not among them, for `docker inspect` shows what a container's environment holds.
+const HANDED_ON: [&str; 4] = [
     "AWS_REGION",
     "AWS_ENDPOINT_URL",
     "AZURE_STORAGE_ACCOUNT_NAME",
-    "AZURE_STORAGE_ACCOUNT_KEY",
-    "GOOGLE_SERVICE_ACCOUNT_KEY",
     "AWS_ALLOW_HTTP",
 ];
 
 /// The file beside the compose file that holds the passphrase of the repository.
 pub fn passphrase_file(cluster: &str) -> String {
     format!("{cluster}.passphrase")
+}
+
+/// The file beside the compose file that holds the keys of a bucket, as a shell reads them.
+pub fn keys_file(cluster: &str) -> String {
+    format!("{cluster}.keys")
 }
 
 #[derive(Serialize)]
@@ -60,10 +61,13 @@ pub fn sidecar(spec: &ClusterSpec, options: Options) -> Result<String, serde_yam
             .map(|name| (name.into(), Mapping::new().into()))
             .into_iter()
             .collect(),
-        secrets: Mapping::from_iter([(
-            "passphrase".into(),
-            secret(passphrase_file(&spec.name)).into(),
-        )]),
+        secrets: Mapping::from_iter([
+            (
+                "passphrase".into(),
+                secret(passphrase_file(&spec.name)).into(),
+            ),
+            ("keys".into(), secret(keys_file(&spec.name)).into()),
+        ]),
     };
     Ok(header(spec, options) + &serde_yaml::to_string(&file)?)
 }
@@ -108,6 +112,9 @@ fn script(spec: &ClusterSpec, options: Options) -> String {
              ''|no|false|0) set -- --every \"$EVERY\" ;;\n\
              *) set -- --follow --base-every \"$EVERY\" ;;\n\
              esac\n\
+             set -a\n\
+             . /run/secrets/keys\n\
+             set +a\n\
              exec goodcache --config /tmp/goodcache.yaml backup {name} \"$@\" $KEEP\n"
         ))
     )
@@ -142,7 +149,11 @@ fn volumes(options: Options) -> Vec<String> {
 }
 
 fn secrets(options: Options) -> Vec<String> {
-    let names = [(true, "passphrase"), (options.has_password, "password")];
+    let names = [
+        (true, "passphrase"),
+        (true, "keys"),
+        (options.has_password, "password"),
+    ];
     let wanted = names.into_iter().filter(|(is_wanted, _)| *is_wanted);
     wanted.map(|(_, name)| name.to_owned()).collect()
 }
@@ -162,10 +173,12 @@ fn header(spec: &ClusterSpec, options: Options) -> String {
          #\n\
          # A snapshot every GOODCACHE_BACKUP_EVERY (24h); with GOODCACHE_BACKUP_FOLLOW=yes every write in\n\
          # between as well, so that any moment can be restored. GOODCACHE_BACKUP_KEEP says which stay. They go\n\
-         # to the volume backups, or to GOODCACHE_REPO, a bucket whose credentials are AWS_*, AZURE_* or\n\
-         # GOOGLE_*. GOODCACHE_PROGRAM is the goodcache of this machine (./goodcache), which must run in\n\
-         # the image GOODCACHE_BACKUP_IMAGE (debian:stable-slim).\n\
-         # The passphrase must lie in {} beside this file: one line, mode 0600.\n{sni}",
+         # to the volume backups, or to GOODCACHE_REPO, a bucket. GOODCACHE_PROGRAM is the goodcache of this\n\
+         # machine (./goodcache), which must run in the image GOODCACHE_BACKUP_IMAGE (debian:stable-slim).\n\
+         # The passphrase must lie in {} beside this file: one line, mode 0600.\n\
+         # A bucket's keys must lie in {}, mode 0600, lines such as AWS_SECRET_ACCESS_KEY='...' (AWS_*,\n\
+         # AZURE_* or GOOGLE_*); without a bucket it is empty.\n{sni}",
         passphrase_file(name),
+        keys_file(name),
     )
 }

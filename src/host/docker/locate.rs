@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bollard::models::ContainerSummary;
 use bollard::query_parameters::{ListContainersOptionsBuilder, TopOptionsBuilder};
@@ -17,9 +18,13 @@ use super::inspect::Container;
 use super::{DockerError, Engine, launch};
 use crate::host::drill::{NodeAtHost, cluster_file, prove_by_file};
 use crate::host::spec::Labels;
+use crate::model::Info;
 
 /// Where the images of Redis and Valkey keep their data.
 const DEFAULT_DIR: &str = "/data";
+
+/// What the clocks of a server and of the engine, which is on the same machine, may differ by.
+const CLOCKS: Duration = Duration::from_secs(3);
 
 /// What the engine has for one node.
 #[derive(Debug, Default)]
@@ -51,7 +56,11 @@ pub async fn locate(engine: &Engine, all: &Containers, node: &NodeAtHost) -> Loc
             name: name_of(candidate),
             announced_ip: node.announced.ip.clone(),
         };
-        match prove(engine, &container, node).await {
+        let proven = match node.info.mode() {
+            Some("standalone") => prove_alone(engine, &container, candidate, node).await,
+            _ => prove(engine, &container, node).await,
+        };
+        match proven {
             Ok(()) => located.proven.push(container),
             Err(why) => located.refuted.push(format!("{container} {why}")),
         }
@@ -140,9 +149,47 @@ async fn prove(engine: &Engine, container: &Container, node: &NodeAtHost) -> Res
     prove_by_file(&node.id, &text).map_err(|why| format!("has in {path} {why}"))
 }
 
-/// How many cluster nodes run in the container, as far as its processes show: servers call
-/// themselves `redis-server *:7001 [cluster]`. Their children call themselves otherwise, but by the
-/// same address.
+/// The same without a cluster file: the container is what answers at the node's address, and the server
+/// began in this run of it. The address proves much, for the engine alone gives it away; the times tell
+/// when something else has it all the same.
+async fn prove_alone(
+    engine: &Engine,
+    container: &Container,
+    summary: &ContainerSummary,
+    node: &NodeAtHost,
+) -> Result<(), String> {
+    let reach = |bind| launch::reachable_host(engine, bind);
+    if !is_published(summary, node, reach) && !is_announced(summary, node) {
+        return Err(format!("does not answer at {}", node.addr));
+    }
+    let asked = engine.docker.inspect_container(&container.id, None);
+    let inspected = engine.ask(format!("look at {container}"), asked).await;
+    let inspected = inspected.map_err(|error| error.to_string())?;
+    let state = inspected.state.unwrap_or_default();
+    let started = state.started_at.unwrap_or_default();
+    match is_of_this_run(&started, &node.info) {
+        Some(true) => Ok(()),
+        Some(false) => Err(format!(
+            "was started at {started}, after the server that answers at {}",
+            node.addr
+        )),
+        None => Err("cannot be proven to hold it: its INFO tells no time".to_owned()),
+    }
+}
+
+/// Whether a server can have begun in a container that was started then, in the engine's words; `None`
+/// when one of the times is not told.
+fn is_of_this_run(started: &str, info: &Info) -> Option<bool> {
+    let started = humantime::parse_rfc3339_weak(started).ok()?;
+    let now = Duration::from_micros(info.number("server_time_usec")?);
+    let begun =
+        UNIX_EPOCH + now.checked_sub(Duration::from_secs(info.number("uptime_in_seconds")?))?;
+    // The uptime is told in whole seconds, of a clock that is read once a cycle.
+    Some(begun + CLOCKS >= started)
+}
+
+/// How many servers run in the container, as far as its processes show: they call themselves
+/// `redis-server *:7001 [cluster]`. Their children call themselves otherwise, but by the same address.
 pub async fn nodes_inside(engine: &Engine, container: &Container) -> Option<usize> {
     let options = TopOptionsBuilder::new().ps_args("-ef").build();
     let asked = engine.docker.top_processes(&container.id, Some(options));
@@ -156,18 +203,34 @@ pub async fn nodes_inside(engine: &Engine, container: &Container) -> Option<usiz
     Some(addresses(commands.map(String::as_str)).len())
 }
 
-/// The addresses of the cluster nodes among these processes.
+/// The addresses of the servers among these processes, Sentinels too.
 fn addresses<'a>(commands: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
-    let nodes = commands.filter(|command| command.contains("[cluster]"));
-    nodes
+    let is_server = |command: &&str| {
+        let program = command.split(' ').next().unwrap_or_default();
+        let name = program.rsplit('/').next().unwrap_or_default();
+        ["redis-", "valkey-"]
+            .iter()
+            .any(|start| name.starts_with(start))
+            || command.contains("[cluster]")
+            || command.contains("[sentinel]")
+    };
+    let has_port = |address: &&str| {
+        let port = address
+            .rsplit_once(':')
+            .map(|(_, port)| port.parse::<u16>());
+        port.is_some_and(|port| port.is_ok())
+    };
+    commands
+        .filter(is_server)
         .filter_map(|command| command.split_ascii_whitespace().nth(1))
+        .filter(has_port)
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Announced, Info, Role};
+    use crate::model::{Announced, Role};
 
     fn node() -> NodeAtHost {
         NodeAtHost {
@@ -241,5 +304,24 @@ mod tests {
         let count = |commands: &[&'static str]| addresses(commands.iter().copied()).len();
         assert_eq!(count(&["sh -c redis-server", first, child]), 1);
         assert_eq!(count(&[first, second]), 2);
+        let alone = "/usr/bin/redis-server *:6379";
+        assert_eq!(count(&["redis-cli -h db:x ping", alone]), 1);
+        assert_eq!(count(&[alone, "redis-sentinel *:26379 [sentinel]"]), 2);
+    }
+
+    #[test]
+    fn a_server_is_not_older_than_its_container() {
+        let started = "2026-11-28T16:00:00.123456789Z";
+        let at = |uptime: u64| {
+            // 2026-11-28T16:10:00Z
+            let text = format!("server_time_usec:1795882200000000\nuptime_in_seconds:{uptime}\n");
+            is_of_this_run(started, &Info::parse(&text))
+        };
+        assert_eq!(at(599), Some(true));
+        assert_eq!(at(601), Some(true), "clocks differ a little");
+        assert_eq!(at(660), Some(false));
+        let mute = Info::parse("uptime_in_seconds:7\n");
+        assert_eq!(is_of_this_run(started, &mute), None);
+        assert_eq!(is_of_this_run("", &mute), None);
     }
 }

@@ -13,6 +13,7 @@ use super::error::HostError;
 use super::place::{History, Undone};
 use super::proc;
 use super::process::{Process, ProcessUndo};
+use crate::host::inherited::inherited;
 
 /// How long a started server may take until it listens. It does so before it reads its data.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,17 +24,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 const ATTEMPTS: usize = 3;
 /// Between two attempts.
 const BREATH: Duration = Duration::from_millis(300);
-/// What the server inherits of this program's environment. The rest may hold this program's own
-/// secrets, and no server reads it.
-const INHERITED: [&str; 7] = [
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-];
 
 /// Starts it, unless somebody else does so first, and waits until it listens.
 pub(super) async fn start(undo: &ProcessUndo, history: History) -> Result<Undone, HostError> {
@@ -78,11 +68,7 @@ fn spawn(undo: &ProcessUndo) -> std::io::Result<Child> {
         .args(&process.config_file)
         .current_dir(&undo.start_folder)
         .env_clear()
-        .envs(
-            INHERITED
-                .iter()
-                .filter_map(|&name| Some((name, std::env::var_os(name)?))),
-        )
+        .envs(inherited())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -151,6 +151,7 @@ fn survivors(survey: &Survey, topology: &Topology, step: &Step) -> Vec<String> {
     let left = voters - struck.count();
     if left < voters && step.fault.causes_promotion() && !step.fault.is_handover() {
         lines.push(match conditions(survey, topology).watched {
+            None if survey.is_unwatched() => "nobody replaces the master".to_owned(),
             Some(watch) => format!(
                 "of {} {} must hold the master for down, and a majority elects who leads the failover",
                 words::counted(watch.sentinels, "Sentinel"),
@@ -184,6 +185,16 @@ fn shard_after(
         return (!member.slots.is_empty() || member.master.is_some())
             .then(|| format!("shard {number} goes on without {}", name(survey, member)))
             .filter(|_| member.slots.is_empty());
+    }
+    if survey.is_unwatched() && step.fault.causes_promotion() {
+        let replicas = topology.replicas(&member.id);
+        let left = replicas
+            .filter(|replica| !all.contains(&replica.id))
+            .count();
+        return Some(format!(
+            "{} can still be read while the master is away",
+            words::counted(left, "replica")
+        ));
     }
     if !step.fault.causes_promotion() {
         return Some(format!("the master of shard {number} stays its master"));

@@ -157,7 +157,7 @@ pub fn plan(survey: &Survey, topology: &Topology, options: &Options) -> Result<P
     }
     if options.restores_roles && !survey.form.is_cluster() {
         refused.push(Refusal {
-            why: "Sentinels choose who leads, so the master of before cannot be made to lead again"
+            why: "outside of a cluster the master of before cannot be made to lead again"
                 .to_owned(),
             next: "leave --restore-roles out".to_owned(),
         });
@@ -279,6 +279,9 @@ pub(super) fn is_leading(topology: &Topology, id: &NodeId) -> bool {
 /// majority to elect it. Empty when nobody is.
 pub(super) fn awaited(survey: &Survey, topology: &Topology, step: &Step) -> Vec<NodeId> {
     let all = step.all_victims();
+    if survey.is_unwatched() {
+        return Vec::new();
+    }
     if !step.fault.causes_promotion() || quorum_lost(survey, topology, step.fault, &all).is_some() {
         return Vec::new();
     }
@@ -338,6 +341,8 @@ pub fn conditions(survey: &Survey, topology: &Topology) -> Conditions {
             .unwrap_or_default(),
         node_timeout_ms: match sentinel("down-after-milliseconds") {
             Some(down_after) => down_after,
+            // Nobody waits for anything.
+            None if survey.is_unwatched() => 0,
             None => setting("cluster-node-timeout").unwrap_or(15_000),
         },
         watched: survey.sentinels.as_ref().map(|sentinels| Watch {
@@ -346,6 +351,7 @@ pub fn conditions(survey: &Survey, topology: &Topology) -> Conditions {
             failover_timeout_ms: sentinel("failover-timeout").unwrap_or(180_000),
         }),
         ping_interval_ms: setting("cluster-ping-interval"),
+        form: survey.form,
         masters: topology.voters().count(),
         nodes: topology.members.len(),
         is_full_coverage: word("cluster-require-full-coverage") != Some("no"),

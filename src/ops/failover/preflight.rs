@@ -1,12 +1,14 @@
 //! What a fault would break, and whether anything survives it: asked before each fault, of what was
 //! just seen. What would lose data or quorum is refused, unless that is the declared purpose.
 
+mod unwatched;
+
 use std::collections::BTreeSet;
 
 use super::plan::Step;
 use crate::health;
 use crate::model::words;
-use crate::model::{Fault, Member, NodeId, NodeReport, Role, Severity, Survey, Topology};
+use crate::model::{Facts, Fault, Member, NodeId, NodeReport, Role, Severity, Survey, Topology};
 
 /// What the user accepts on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +88,7 @@ pub fn refusals(
             refusals.push(Refusal {
                 why,
                 next: match what {
+                    Accepted::NoSuccessor if survey.is_unwatched() => unwatched::next(),
                     Accepted::NoSuccessor => format!(
                         "wait until a replica follows (goodcache check shows when); only if that is the \
                          purpose: --accept {}",
@@ -100,7 +103,11 @@ pub fn refusals(
         refuse(Accepted::QuorumLoss, why);
     }
     for id in &victims {
-        if let Some((what, why)) = shard_harm(survey, topology, step.fault, id, &victims) {
+        let harm = match survey.is_unwatched() {
+            true => unwatched::harm(survey, topology, step.fault, id),
+            false => Vec::from_iter(shard_harm(survey, topology, step.fault, id, &victims)),
+        };
+        for (what, why) in harm {
             refuse(what, why);
         }
     }
@@ -114,12 +121,10 @@ fn needs_cluster(survey: &Survey, step: &Step) -> Option<Refusal> {
     if survey.form.is_cluster() {
         return None;
     }
-    if survey.sentinels.is_none() {
-        return Some(Refusal {
-            why: "these servers are not in cluster mode, and no Sentinel was asked that would replace the master"
-                .to_owned(),
-            next: "give the address of a Sentinel that watches them".to_owned(),
-        });
+    let second = step.second.iter().map(|second| second.fault);
+    let mut faults = std::iter::once(step.fault).chain(second);
+    if survey.is_unwatched() {
+        return faults.find_map(unwatched::cannot);
     }
     let of_clusters = [
         Fault::Force,
@@ -127,8 +132,6 @@ fn needs_cluster(survey: &Survey, step: &Step) -> Option<Refusal> {
         Fault::IsolateBus,
         Fault::IsolatePeers,
     ];
-    let second = step.second.iter().map(|second| second.fault);
-    let mut faults = std::iter::once(step.fault).chain(second);
     let fault = faults.find(|fault| of_clusters.contains(fault))?;
     Some(Refusal {
         why: format!("{fault} is a matter of the cluster bus, and these servers have none"),
@@ -292,9 +295,12 @@ pub fn is_catching_up(survey: &Survey, topology: &Topology) -> bool {
 }
 
 fn is_persistent(survey: &Survey, id: &NodeId) -> bool {
-    let Some(facts) = survey.facts(id) else {
-        return false;
-    };
-    facts.info.number("aof_enabled") == Some(1)
-        || facts.setting("save").is_some_and(|save| !save.is_empty())
+    let saves = |facts: &Facts| facts.setting("save").is_some_and(|save| !save.is_empty());
+    is_append_only(survey, id) || survey.facts(id).is_some_and(saves)
+}
+
+/// Whether it writes an append-only file.
+fn is_append_only(survey: &Survey, id: &NodeId) -> bool {
+    let facts = survey.facts(id);
+    facts.and_then(|facts| facts.info.number("aof_enabled")) == Some(1)
 }

@@ -175,6 +175,7 @@ impl Drilling<'_> {
                 self.access,
                 &now.nodes(),
                 &now.sentinels(),
+                now.seen.form,
                 load.began(),
                 EVERY,
             ),
@@ -345,6 +346,9 @@ fn elections(
     now: &Standing,
     seeing: &Seeing,
 ) -> Vec<(NodeId, NodeId)> {
+    if now.seen.is_unwatched() {
+        return Vec::new();
+    }
     let observers = now.observers(step.all_victims().len());
     let since = seeing.at(Act::FaultAsked);
     let elected = |id: NodeId| {

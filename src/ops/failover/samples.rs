@@ -2,8 +2,9 @@
 //! 127.0.0.1:7001 to 7006, 200 writes a second on each shard, node timeout 2 s, Redis 8.0.2.
 
 use crate::model::{
-    Account, Act, Budgets, Change, Conditions, Deed, DrilledNode, DrilledShard, Fault, LoadShape,
-    NodeAddr, NodeId, Op, Outcome, Recording, Resync, Role, Round, Sighting, Trace, Victim,
+    Account, Act, Budgets, Change, Conditions, Deed, DrilledNode, DrilledShard, Fault, Form,
+    LoadShape, NodeAddr, NodeId, Op, Outcome, Recording, Resync, Role, Round, Sighting, Trace,
+    Victim,
 };
 
 /// When the recordings are taken.
@@ -63,6 +64,7 @@ pub(crate) fn conditions() -> Conditions {
         is_append_only: true,
         min_replicas_to_write: 0,
         shutdown_timeout_ms: 10_000,
+        form: Form::Cluster,
         watched: None,
     }
 }

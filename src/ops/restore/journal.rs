@@ -163,6 +163,26 @@ impl Journal {
     }
 }
 
+/// How far the restore came that notes it there, of so many pieces in all: in words; `None` when
+/// nothing can be read there.
+pub fn how_far(path: &Path, pieces: usize) -> Option<String> {
+    let bytes = std::fs::read(path).ok()?;
+    let noted: Noted = serde_json::from_slice(&bytes).ok()?;
+    let done: usize = noted.done.values().map(Ranges::count).sum();
+    Some(match noted {
+        Noted {
+            is_playing: true, ..
+        } => "every piece is in, and the archived writes were being played".to_owned(),
+        Noted {
+            is_loaded: true, ..
+        } => "every piece is in, and it was being compared".to_owned(),
+        Noted { warm: Some(_), .. } => {
+            format!("{done} of {pieces} pieces were gone through for the keys in turn")
+        }
+        _ => format!("{done} of {pieces} pieces are in"),
+    })
+}
+
 /// What is asked for, in words that only the same command has.
 pub(super) fn how(options: &Options, moment: Option<&Moment>) -> String {
     let select = &options.select;
@@ -187,6 +207,30 @@ mod tests {
         assert_eq!(ranges.0, [(1, 3), (7, 7)]);
         assert_eq!(ranges.count(), 4);
         assert!(ranges.contains(2) && !ranges.contains(4));
+    }
+
+    #[test]
+    fn it_is_told_how_far_it_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j.json");
+        assert_eq!(how_far(&path, 9), None);
+        let asked = Asked {
+            snapshot: "s".to_owned(),
+            target: "shop".to_owned(),
+            how: String::new(),
+        };
+        let mut journal = Journal::open(Some(&path), asked, 5);
+        journal.done(0, 1);
+        journal.done(1, 7);
+        let told = |journal: &Journal| {
+            journal.write().unwrap();
+            how_far(&path, 9).unwrap()
+        };
+        assert_eq!(told(&journal), "2 of 9 pieces are in");
+        journal.noted.is_loaded = true;
+        assert!(told(&journal).contains("compared"));
+        journal.noted.is_playing = true;
+        assert!(told(&journal).contains("played"));
     }
 
     #[test]

@@ -59,7 +59,8 @@ pub(super) async fn require(
 ) -> Result<Kept, NodeError> {
     let node = Node::connect(access, &of.addr).await?;
     node.ask(&Command::words("CONFIG SET requirepass").arg(new.expose()))
-        .await?;
+        .await
+        .map_err(|error| error.without(new))?;
     Ok(keep_users(&node, of).await)
 }
 
@@ -71,7 +72,8 @@ pub(super) async fn authorise(
 ) -> Result<Kept, NodeError> {
     let node = Node::connect(access, &of.addr).await?;
     node.ask(&Command::words("CONFIG SET masterauth").arg(password.expose()))
-        .await?;
+        .await
+        .map_err(|error| error.without(password))?;
     Ok(rewrite(&node, of).await)
 }
 

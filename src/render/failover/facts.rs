@@ -129,6 +129,7 @@ pub fn servers(report: &Report) -> String {
         human::counted(of.masters, "master"),
         human::counted(of.nodes, "node"),
         match &of.watched {
+            None if of.is_unwatched() => "no Sentinel".to_owned(),
             None => format!("node timeout {}", human::millis(of.node_timeout_ms as f64)),
             Some(watch) => format!(
                 "{}, quorum {}, down after {}",
@@ -138,10 +139,10 @@ pub fn servers(report: &Report) -> String {
             ),
         },
     ];
-    if let Some(ms) = of.ping_interval_ms.filter(|_| of.watched.is_none()) {
+    if let Some(ms) = of.ping_interval_ms.filter(|_| of.form.is_cluster()) {
         parts.push(format!("ping interval {}", human::millis(ms as f64)));
     }
-    if of.watched.is_none() {
+    if of.form.is_cluster() {
         parts.push(match of.is_full_coverage {
             true => "full coverage required".to_owned(),
             false => "partial coverage allowed".to_owned(),

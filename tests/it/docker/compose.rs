@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use goodcache::host::compose::{Options, compose, passphrase_file, password_file, sidecar};
+use goodcache::host::compose::{
+    Options, compose, keys_file, passphrase_file, password_file, sidecar,
+};
 use goodcache::host::docker::{Engine, find, launch, remove};
 use goodcache::model::Events;
 
@@ -218,10 +220,24 @@ fn beside_a_cluster(name: &str, follow: &str, is_done: impl Fn(&str) -> Result<(
     let secret = |name, words: &str| std::fs::write(dir.path().join(name), words).unwrap();
     secret(password_file(project.name()), PASSWORD);
     secret(passphrase_file(project.name()), "the passphrase\n");
+    let keys = "AWS_ACCESS_KEY_ID=AKIAGOODCACHE\nAWS_SECRET_ACCESS_KEY='PlantedBucketKey 3f'\n";
+    secret(keys_file(project.name()), keys);
     let layers = ["-f", layer.to_str().unwrap()];
     docker_compose(&project, &file, &[&layers[..], &["up", "-d"]].concat());
     let container = format!("{}-backup", project.name());
     eventually("backups are taken", || is_done(&container));
+    let told = [
+        docker(&["inspect", &container]),
+        docker(&["logs", &container]),
+    ]
+    .concat();
+    for secret in ["PlantedBucketKey", "the passphrase", "s3cret"] {
+        assert!(!told.contains(secret), "{secret} in {told}");
+    }
+    // What runs there lets nobody see its environment, so the file is read as its shell reads it.
+    let reads = ". /run/secrets/keys; echo \"$AWS_SECRET_ACCESS_KEY\"";
+    let read = docker(&["exec", &container, "sh", "-c", reads]);
+    assert_eq!(read.trim(), "PlantedBucketKey 3f");
     docker(&["stop", &container]);
     let ended = docker(&["inspect", "-f", "{{.State.ExitCode}}", &container]);
     assert_eq!(ended.trim(), "143");

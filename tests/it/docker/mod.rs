@@ -7,7 +7,9 @@ mod drill;
 mod evidence;
 mod failover;
 mod launch;
+mod rotate;
 mod secured;
+mod sentinel;
 
 use std::net::TcpListener;
 use std::path::Path;

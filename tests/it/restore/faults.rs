@@ -184,5 +184,10 @@ fn interrupted_it_says_how_to_go_on() {
         "{}",
         outcome.stderr
     );
+    let (_, told) = outcome.stderr.split_once("stopped half-way (").unwrap();
+    let (done, rest) = told.split_once(" of ").unwrap();
+    let (all, _) = rest.split_once(" pieces are in);").unwrap();
+    let (done, all): (usize, usize) = (done.parse().unwrap(), all.parse().unwrap());
+    assert!(done < all && all > 0, "{told}");
     proven(stage.restore(&target[0].addr(), &[]).run());
 }

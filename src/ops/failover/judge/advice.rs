@@ -121,19 +121,24 @@ fn failures(outcomes: &BTreeMap<Outcome, u64>) -> Option<String> {
 fn timeouts(recording: &Recording, outcomes: &BTreeMap<Outcome, u64>) -> Option<String> {
     let count = |outcome| outcomes.get(&outcome).copied().unwrap_or(0);
     let (hung, broken) = (count(Outcome::Timeout), count(Outcome::Broken));
+    let keep = match recording.conditions.is_unwatched() {
+        true => String::new(),
+        false => format!(
+            "; keep connect and read timeouts (here {}) well below {} {}",
+            spoken_limit(recording.load.client_timeout_ms),
+            recording.conditions.timeout_name(),
+            spoken_limit(recording.conditions.node_timeout_ms),
+        ),
+    };
     (hung + broken > 0).then(|| {
         format!(
             "{} without a reply and may have been applied, so that only writes that may be applied \
-             twice should be tried again; keep connect and read timeouts (here {}) well below \
-             {} {}",
+             twice should be tried again{keep}",
             words::plural(
                 usize::try_from(hung + broken).unwrap_or(usize::MAX),
                 "operation ended",
                 "operations ended"
             ),
-            spoken_limit(recording.load.client_timeout_ms),
-            recording.conditions.timeout_name(),
-            spoken_limit(recording.conditions.node_timeout_ms),
         )
     })
 }
