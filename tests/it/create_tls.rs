@@ -131,6 +131,7 @@ fn a_local_cluster_over_tls_is_checked_backed_up_and_renewed_by_its_name() {
         3
     );
     stop.store(true, Ordering::Relaxed);
+    refuses_to_renew_half_way(&home, &folder, base);
     let (faults, connected) = client.join().unwrap();
     assert_eq!(faults, Vec::<String>::new(), "in {:?}", begun.elapsed());
     assert!(connected >= 3, "{connected}");
@@ -149,6 +150,18 @@ fn a_local_cluster_over_tls_is_checked_backed_up_and_renewed_by_its_name() {
         .run()
         .expect(0);
     assert!(!folder.exists(), "the authority went with the cluster");
+}
+
+/// One node does not let goodcache in: said before any certificate is made.
+fn refuses_to_renew_half_way(home: &Home, folder: &Path, base: u16) {
+    let before = fs::read(folder.join(format!("{base}.pem"))).unwrap();
+    let wrong = home.file("wrong", "not the password\n");
+    let args = ["create", "shop", "--renew-tls", "--yes", "--password-file"];
+    let args = [&args[..], &[wrong.to_str().unwrap(), "--user", "nobody"]].concat();
+    let refused = home.goodcache(&args).run().expect(4);
+    assert!(refused.stderr.contains("next: "), "{}", refused.stderr);
+    let now = fs::read(folder.join(format!("{base}.pem"))).unwrap();
+    assert_eq!(now, before);
 }
 
 #[test]

@@ -35,6 +35,9 @@ struct Renewal {
     /// Where it stopped, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<String>,
+    /// What to do then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    next: Vec<String>,
     /// How long the new certificates are good.
     days: u64,
     is_plan: bool,
@@ -48,6 +51,7 @@ pub(super) async fn run(running: &Running<'_>) -> Result<Exit, Failure> {
         renewed: Vec::new(),
         down: Vec::new(),
         stopped: None,
+        next: Vec::new(),
         days: NODE_DAYS,
         is_plan: running.create.is_dry_run,
     };
@@ -59,6 +63,7 @@ pub(super) async fn run(running: &Running<'_>) -> Result<Exit, Failure> {
     let question = format!("give {nodes} of {} new certificates?", profile.name);
     running.consent(&question, None)?;
     let access = reach::access(running.settings)?;
+    all_answer_or_are_down(&access, profile).await?;
     let events = running.screen.events();
     for addr in &profile.nodes {
         events.begin(format!("renewing the certificate of {addr}"));
@@ -72,7 +77,17 @@ pub(super) async fn run(running: &Running<'_>) -> Result<Exit, Failure> {
                 renewal.down.push(addr.clone());
             }
             Err(why) => {
-                renewal.stopped = Some(format!("{addr}: {}", why.error));
+                let why_here = why.error.to_string();
+                let is_named = why_here.contains(&addr.to_string());
+                renewal.stopped = Some(match is_named {
+                    true => why_here,
+                    false => format!("{addr}: {why_here}"),
+                });
+                renewal.next = why.next;
+                let again = format!("goodcache create {} --renew-tls", profile.name);
+                renewal
+                    .next
+                    .push(format!("then all of them again: {again}"));
                 break;
             }
         }
@@ -83,6 +98,22 @@ pub(super) async fn run(running: &Running<'_>) -> Result<Exit, Failure> {
         Some(_) => Exit::HalfWay,
     };
     answer(running, &renewal, exit)
+}
+
+/// A node that is down is none in the way. One that hangs, or does not let goodcache in, would stop the run
+/// half-way.
+async fn all_answer_or_are_down(access: &Access, profile: &Profile) -> Result<(), Failure> {
+    for addr in &profile.nodes {
+        match Node::connect(access, addr).await {
+            Ok(_) | Err(NodeError::Refused { .. }) => {}
+            Err(error) => {
+                let next = error.hint();
+                let why = anyhow!("{error}; nothing was changed");
+                return Err(Failure::new(Exit::CouldNotLook, why).next(next));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn made_here<'a>(running: &'a Running<'_>) -> Result<(&'a Profile, Authority), Failure> {
@@ -116,7 +147,10 @@ async fn renew(
     let before = Node::connect(access, addr).await;
     let names = names(&bind);
     let issue = || issue(authority, addr, profile, &names);
-    let lost = |error: NodeError| Failure::new(Exit::HalfWay, error);
+    let lost = |error: NodeError| {
+        let next = error.hint();
+        Failure::new(Exit::HalfWay, error).next(next)
+    };
     let node = match before {
         Ok(node) => node,
         Err(NodeError::Refused { .. }) => return issue().await.map(|_| false),
@@ -134,7 +168,8 @@ async fn renew(
             anyhow!(
                 "it still shows its old certificate: it reads the new one when it is started again"
             ),
-        )),
+        )
+        .next(format!("restart {addr}"))),
     }
 }
 
@@ -198,6 +233,9 @@ fn answer(running: &Running<'_>, renewal: &Renewal, exit: Exit) -> Result<Exit, 
         )
     });
     doc.push(Block::Lines(down.collect()));
+    let next = renewal.next.iter();
+    let next = next.map(|step| Cell::plain(format!("next: {step}")));
+    doc.push(Block::Lines(next.collect()));
     let text = match running.create.output.value {
         Format::Json => render::json::envelope("create", Some(now_ms()), renewal),
         Format::Markdown => render::markdown::text(&doc),
