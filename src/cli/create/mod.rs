@@ -2,6 +2,7 @@
 //! remembered under a name.
 
 mod answer;
+mod apart;
 mod compose;
 pub(super) mod provision;
 mod remember;
@@ -345,6 +346,7 @@ impl Running<'_> {
             }
         };
         if report.is_usable {
+            apart::apart(self, &mut go, &mut report).await?;
             users::prove(self, &go.access, &mut report).await?;
         }
         self.screen.clear();

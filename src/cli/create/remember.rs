@@ -41,7 +41,10 @@ pub(super) fn remember(running: &Running<'_>, access: &Access) -> Result<(), Fai
         nodes: nodes(running),
         node_map: running.settings.node_map.value.clone(),
         zones: running.settings.zones.value.clone(),
-        user: running.settings.user.value.clone(),
+        user: match users.is_empty() {
+            true => running.settings.user.value.clone(),
+            false => Some(ADMIN_USER.to_owned()),
+        },
         password_file,
         users,
         tls: running.settings.tls.value.as_ref().map(Into::into),

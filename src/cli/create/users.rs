@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::Running;
 use super::provision::server;
+use super::{Running, apart};
 use crate::cli::acl::{self, ADMIN_USER, CHECK_USER, REPLICATION_USER};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::password;
@@ -36,12 +36,6 @@ pub(super) fn with_own_users(
         return Ok(None);
     }
     let no = |why: &str, next: &str| Err(Failure::usage(why).next(next));
-    if create.source.value == Source::Nodes {
-        return no(
-            "--acl-users sets users apart on nodes that create starts itself",
-            "add --local or --docker; for other servers, goodcache COMMAND --print-acl prints each rule",
-        );
-    }
     if create.write_compose.is_some() {
         return no(
             "a compose file has one password for all",
@@ -53,6 +47,10 @@ pub(super) fn with_own_users(
             "no home folder is known, so passwords of users could not be kept",
             "set HOME or XDG_STATE_HOME",
         );
+    }
+    if create.source.value == Source::Nodes && layers.profile.is_none() {
+        // Who they let in now makes the users.
+        return Ok(None);
     }
     let is_other = |user: &String| user != ADMIN_USER;
     if settings.user.value.as_ref().is_some_and(is_other) {
@@ -87,6 +85,22 @@ pub(super) fn make(running: &Running<'_>, access: &mut Access) -> Result<(), Fai
     let Some(profiles) = profiles(running) else {
         return Ok(());
     };
+    if apart::is_due(running) {
+        return Ok(());
+    }
+    make_up_missing(running)?;
+    access.credentials = Credentials {
+        user: Some(ADMIN_USER.to_owned()),
+        password: Some(password_of(running, profiles, ADMIN_USER)?),
+    };
+    Ok(())
+}
+
+/// Makes the passwords that are not there yet.
+pub(super) fn make_up_missing(running: &Running<'_>) -> Result<(), Failure> {
+    let Some(profiles) = profiles(running) else {
+        return Ok(());
+    };
     let is_known = running.layers.profile.is_some();
     for user in made_up(running) {
         if profiles.user_path(running.name(), user).exists() {
@@ -112,11 +126,15 @@ pub(super) fn make(running: &Running<'_>, access: &mut Access) -> Result<(), Fai
         })?;
         profiles.save_user(running.name(), user, &password)?;
     }
-    access.credentials = Credentials {
-        user: Some(ADMIN_USER.to_owned()),
-        password: Some(password_of(running, profiles, ADMIN_USER)?),
-    };
     Ok(())
+}
+
+/// The password of one of them.
+pub(super) fn password(running: &Running<'_>, user: &str) -> Result<Secret, Failure> {
+    match profiles(running) {
+        Some(profiles) => password_of(running, profiles, user),
+        None => Err(Failure::usage("no home folder is known")),
+    }
 }
 
 /// What the nodes are to be born with; `None` when no users are set apart.
@@ -200,7 +218,9 @@ fn admin_given<'a>(running: &'a Running<'_>) -> Option<&'a Secret> {
     let own = own.user_path(running.name(), ADMIN_USER);
     let is_own = running.settings.password_file.as_ref() == Some(&own);
     let given = running.settings.password.value.as_ref();
-    given.filter(|_| !is_own)
+    // What is given to make users on nodes that run is whoever's they let in now.
+    let is_admins = !apart::is_due(running);
+    given.filter(|_| !is_own && is_admins)
 }
 
 fn password_of(running: &Running<'_>, profiles: &Profiles, user: &str) -> Result<Secret, Failure> {

@@ -5,6 +5,7 @@
 //! completes what was begun and leaves alone what is done; then the steps are taken and the cluster
 //! is waited for until it is usable (`apply`).
 
+mod apart;
 mod candidate;
 mod causes;
 mod draft;
@@ -21,6 +22,7 @@ mod standing;
 mod step;
 mod verify;
 
+pub use apart::{Apart, NotApart, set_apart};
 pub use candidate::{Candidate, Dialling, Door, Meeting, ReplicaLogin};
 pub use draft::draft;
 pub use gather::{Origin, gather};

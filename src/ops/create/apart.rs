@@ -1,0 +1,91 @@
+//! Users set apart on servers that run already.
+//!
+//! On every node first all of the users and what replicas log in with, kept in the node's file; only when
+//! the admin gets in everywhere, the default user off. Whatever breaks it off leaves a door open, and
+//! the same again goes on.
+
+use futures_util::future::try_join_all;
+
+use crate::cluster::{Access, Command, Credentials, Node, NodeError};
+use crate::model::{NodeAddr, Secret};
+
+/// Whom to set apart.
+pub struct Apart {
+    /// Each as ACL SETUSER takes it: a name, and rules with the password's hash among them.
+    pub users: Vec<(String, String)>,
+    /// Whom nodes log in at their masters as.
+    pub replication: (String, Secret),
+    /// Who turns the default user off.
+    pub admin: Credentials,
+}
+
+/// Where it stopped.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct NotApart {
+    /// What the node said.
+    pub error: NodeError,
+    /// Whether the default user may be off by now, on some nodes or all.
+    pub is_closing: bool,
+}
+
+/// Sets them apart on every node; what a node does not keep over a restart, a line each.
+///
+/// # Errors
+/// What a node refused, and how far it came.
+pub async fn set_apart(
+    access: &Access,
+    nodes: &[NodeAddr],
+    apart: &Apart,
+) -> Result<Vec<String>, NotApart> {
+    let not_yet = |error| NotApart {
+        error,
+        is_closing: false,
+    };
+    let adding = nodes.iter().map(|addr| add(access, addr, apart));
+    try_join_all(adding).await.map_err(not_yet)?;
+    let mut admin = access.clone();
+    admin.credentials = apart.admin.clone();
+    let entering = nodes.iter().map(|addr| Node::connect(&admin, addr));
+    let entered = try_join_all(entering).await.map_err(not_yet)?;
+    let closing = entered.iter().zip(nodes);
+    let closing = closing.map(|(node, addr)| close(node, addr));
+    let kept = try_join_all(closing).await.map_err(|error| NotApart {
+        error,
+        is_closing: true,
+    })?;
+    Ok(kept.into_iter().flatten().collect())
+}
+
+async fn add(access: &Access, addr: &NodeAddr, apart: &Apart) -> Result<(), NodeError> {
+    let node = Node::connect(access, addr).await?;
+    for (user, rules) in &apart.users {
+        let command = Command::words("ACL SETUSER").arg(user).arg("reset");
+        let rules = rules.split_ascii_whitespace();
+        node.ask(&rules.fold(command, Command::arg)).await?;
+    }
+    let (user, password) = &apart.replication;
+    node.ask(&Command::words("CONFIG SET masteruser").arg(user))
+        .await?;
+    let login = Command::words("CONFIG SET masterauth").arg(password.expose());
+    let set = node.ask(&login).await;
+    set.map_err(|error| error.without(password))?;
+    Ok(())
+}
+
+/// Turns the default user off, and has the node keep all that was set.
+async fn close(node: &Node, addr: &NodeAddr) -> Result<Option<String>, NodeError> {
+    node.say("ACL SETUSER default off resetkeys -@all").await?;
+    let told = node.say("CONFIG GET aclfile").await?;
+    let has_file = told.list().get(1).and_then(crate::cluster::Reply::text);
+    if has_file.is_some_and(|file| !file.is_empty()) {
+        node.say("ACL SAVE").await?;
+    }
+    // Without a configuration file all of it is gone with the process.
+    let kept = node.say("CONFIG REWRITE").await;
+    Ok(kept.err().map(|error| {
+        format!(
+            "{addr} forgets its users when it is restarted, since it could not write them: {error}"
+        )
+    }))
+}
