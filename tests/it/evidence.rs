@@ -77,13 +77,17 @@ fn is_at_least(server: &Server, major: u32, minor: u32) -> bool {
 fn matrix_a_light_sample_tells_families_types_and_expiries() {
     let server = filled(&[]);
     let keys = sample(&server, Depth::Light);
-    assert_eq!((keys.sampled, keys.keys, keys.is_deep), (200, 3602, false));
+    assert_eq!((keys.keys, keys.is_deep), (3602, false));
+    // A machine that has more to do ends it by its time.
+    assert!((150..=200).contains(&keys.sampled), "{}", keys.sampled);
     let patterns: Vec<&str> = keys.families.iter().map(|f| f.pattern.as_str()).collect();
     assert_eq!(patterns[0], "session:*", "{patterns:?}");
     assert!(patterns.contains(&"book:*"), "{patterns:?}");
     let sessions = &keys.families[0];
-    // 166 are to be expected; seven standard deviations are left on each side.
-    assert!((130..200).contains(&sessions.count), "{}", sessions.count);
+    // 83 of a hundred are to be expected; six standard deviations are left below.
+    let least = keys.sampled * 65 / 100;
+    let is_likely = (least..keys.sampled).contains(&sessions.count);
+    assert!(is_likely, "{} of {}", sessions.count, keys.sampled);
     assert_eq!(sessions.with_expiry, sessions.count);
     assert!((86_000..=86_400).contains(&sessions.expiry_s.unwrap()));
     assert_eq!(
@@ -94,14 +98,15 @@ fn matrix_a_light_sample_tells_families_types_and_expiries() {
     assert!(strings.count >= sessions.count && strings.encodings.is_empty());
     assert_eq!(keys.types["hash"].with_expiry, 0);
     assert_gentle(&keys);
-    assert!(keys.took_ms < 2_500, "{} ms", keys.took_ms);
+    assert!(keys.took_ms < 5_000, "{} ms", keys.took_ms);
 }
 
 #[test]
 fn matrix_a_deep_sample_tells_encodings_sizes_and_elements() {
     let server = filled(&["--maxmemory-policy", "noeviction"]);
     let keys = sample(&server, Depth::Deep);
-    assert_eq!((keys.sampled, keys.is_deep), (2_000, true));
+    assert!(keys.is_deep);
+    assert!((1_000..=2_000).contains(&keys.sampled), "{}", keys.sampled);
     assert_gentle(&keys);
     let packed = match is_at_least(&server, 7, 0) {
         true => "listpack",
@@ -173,7 +178,8 @@ fn a_sample_where_the_user_may_not_ask_everything_is_smaller_and_not_wrong() {
         "ACL", "SETUSER", "default", "-object", "-memory", "-info", "-hlen", "-client",
     ]);
     let keys = sample(&server, Depth::Deep);
-    assert_eq!((keys.sampled, keys.cost_us), (2_000, 0));
+    assert!((1_000..=2_000).contains(&keys.sampled), "{}", keys.sampled);
+    assert_eq!(keys.cost_us, 0);
     assert!(keys.types["hash"].encodings.is_empty());
     assert_eq!(keys.families[0].mean_bytes, None);
     let runtime = tokio::runtime::Runtime::new().unwrap();
