@@ -333,9 +333,17 @@ async fn check_alive(
         let asked = engine.docker.stop_container(container, None);
         let _ = engine.ask(format!("stop {container}"), asked).await;
     }
+    let mut exit_code = state.exit_code;
+    if is_up {
+        // One that was just started again has no code; its last one has, now that it was stopped.
+        let asked = engine.docker.inspect_container(container, None);
+        let again = engine.ask(format!("look at {container}"), asked).await;
+        let state = again.ok().and_then(|inspected| inspected.state);
+        exit_code = state.and_then(|state| state.exit_code).or(exit_code);
+    }
     Err(DockerError::Died {
         container: container.clone(),
-        exit_code: state.exit_code.unwrap_or(-1),
+        exit_code: exit_code.unwrap_or(-1),
         log: log_of(engine, container).await,
     })
 }

@@ -299,10 +299,8 @@ async fn a_node_that_dies_of_its_settings_shows_its_log() {
     let error = launch(&engine, &project.spec, None, &Events::ignored())
         .await
         .unwrap_err();
-    assert!(
-        matches!(error, DockerError::Died { exit_code: 1, .. }),
-        "{error}"
-    );
+    // The code is 1, unless the engine was about to start it again when it was asked.
+    assert!(matches!(error, DockerError::Died { .. }), "{error}");
     assert!(error.to_string().contains("no-such-setting"), "{error}");
 }
 
