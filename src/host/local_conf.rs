@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::certificates::Authority;
+use super::node_conf::quoted;
 use super::process::LocalSpec;
 use super::users;
 
@@ -57,20 +58,6 @@ fn tls_lines(authority: &Authority, port: u16) -> Vec<String> {
 
 fn file(name: &str, path: &Path) -> String {
     format!("{name} {}", quoted(&path.to_string_lossy()))
-}
-
-/// As the servers' configuration files quote: every byte that is not plain as `\xHH`.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => quoted.push(char::from(byte)),
-            _ => quoted.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ fn if_needed(value: &str) -> String {
 }
 
 /// As one double-quoted argument, by the rules of `sdssplitargs` in the server's `sds.c`.
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     let mut text = String::from("\"");
     for byte in value.bytes() {
         match byte {

@@ -17,6 +17,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use ring::rand::SecureRandom;
 
 use super::inherited::inherited;
+use super::node_conf::quoted;
 use super::process::ProcessError;
 use crate::model::{NodeAddr, Secret};
 
@@ -262,18 +263,4 @@ fn to_load() -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec()
-}
-
-/// A value as one word of a settings file.
-fn quoted(value: &str) -> String {
-    let mut text = String::from("\"");
-    for letter in value.chars() {
-        match letter {
-            '"' | '\\' => text.extend(['\\', letter]),
-            letter if letter.is_control() => {}
-            letter => text.push(letter),
-        }
-    }
-    text.push('"');
-    text
 }

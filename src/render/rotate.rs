@@ -1,8 +1,9 @@
 //! A rotation, as a document.
 
 use super::doc::{Block, Cell, Column, Doc, Table, Tone};
+use crate::cluster::Kept;
 use crate::model::words::{counted, listed};
-use crate::ops::rotate::{Kept, NodeRow, Report, State};
+use crate::ops::rotate::{NodeRow, Report, State};
 
 /// So many names are told in a line.
 const NAMED: usize = 6;

@@ -6,7 +6,7 @@
 
 use futures_util::future::try_join_all;
 
-use crate::cluster::{Access, Command, Credentials, Node, NodeError};
+use crate::cluster::{Access, Command, Credentials, Files, Kept, Node, NodeError};
 use crate::model::{NodeAddr, Secret};
 
 /// Whom to set apart.
@@ -65,27 +65,36 @@ async fn add(access: &Access, addr: &NodeAddr, apart: &Apart) -> Result<(), Node
         node.ask(&rules.fold(command, Command::arg)).await?;
     }
     let (user, password) = &apart.replication;
-    node.ask(&Command::words("CONFIG SET masteruser").arg(user))
-        .await?;
+    let named = Command::words("CONFIG SET masteruser").arg(user);
+    node.ask(&named).await?;
     let login = Command::words("CONFIG SET masterauth").arg(password.expose());
     let set = node.ask(&login).await;
     set.map_err(|error| error.without(password))?;
+    keep(&node, Files::of(&node).await?).await;
     Ok(())
 }
 
-/// Turns the default user off, and has the node keep all that was set.
+/// Turns the default user off, and has the node keep that too; what it does not keep.
 async fn close(node: &Node, addr: &NodeAddr) -> Result<Option<String>, NodeError> {
+    let files = Files::of(node).await?;
     node.say("ACL SETUSER default off resetkeys -@all").await?;
-    let told = node.say("CONFIG GET aclfile").await?;
-    let has_file = told.list().get(1).and_then(crate::cluster::Reply::text);
-    if has_file.is_some_and(|file| !file.is_empty()) {
-        node.say("ACL SAVE").await?;
-    }
-    // Without a configuration file all of it is gone with the process.
-    let kept = node.say("CONFIG REWRITE").await;
-    Ok(kept.err().map(|error| {
+    let not_kept = keep(node, files).await;
+    Ok(not_kept.map(|why| {
         format!(
-            "{addr} forgets its users when it is restarted, since it could not write them: {error}"
+            "{addr} forgets its users, or how to log in at its master, when it is restarted: {why}"
         )
     }))
+}
+
+/// Has the node keep its users, and what it logs in with at its master; why not, where it does not.
+async fn keep(node: &Node, files: Files) -> Option<String> {
+    let mut kept = vec![files.keep_users(node).await];
+    if files.has_acl_file {
+        // Without one both stand in the same file.
+        kept.push(files.keep_settings(node).await);
+    }
+    kept.into_iter().find_map(|kept| match kept {
+        Kept::Not(why) => Some(why),
+        Kept::AclFile | Kept::ConfigFile => None,
+    })
 }

@@ -122,8 +122,8 @@ fn back(journal: &Journal, nodes: &[Standing]) -> Step {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::cluster::{Files, Kept};
     use crate::model::NodeAddr;
-    use crate::ops::rotate::journal::Kept;
     use crate::ops::rotate::standing::Link;
 
     pub const OLD: &str = "aa";
@@ -136,7 +136,10 @@ pub(super) mod tests {
             is_on: true,
             hashes: vec![OLD.into()],
             rules: vec!["user app on ~* +@all".into()],
-            has_config_file: true,
+            files: Files {
+                has_acl_file: false,
+                has_config_file: true,
+            },
             master_user: "app".into(),
             master_auth: Some(OLD.into()),
             link: master.map(|_| Link::Up),

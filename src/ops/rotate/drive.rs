@@ -3,11 +3,11 @@
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{Step, Until, next};
-use super::journal::{Journal, JournalError, Kept, Noted};
+use super::journal::{Journal, JournalError, Noted};
 use super::report::Lingering;
 use super::server::{self, Relinked};
 use super::standing::{Link, Standing, look_again};
-use crate::cluster::{Access, NodeError};
+use crate::cluster::{Access, Kept, NodeError};
 use crate::model::{Consent, Events, NodeAddr, NodeId, Secret};
 
 /// So many names of connections are kept of a node.
@@ -266,7 +266,7 @@ impl Rotating<'_> {
         self.begin("removing the old password", nodes, id);
         let (user, old) = (journal.user.clone(), journal.old.clone());
         let change = |node: Standing| async move {
-            let is_setting = user == "default" && node.has_requirepass && !node.has_acl_file;
+            let is_setting = user == "default" && node.has_requirepass && !node.files.has_acl_file;
             match is_setting {
                 true => server::require(self.access, &node, self.new).await,
                 false => server::remove(self.access, &node, &user, &old).await,

@@ -8,22 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::standing::Standing;
+use crate::cluster::Kept;
 use crate::model::{NodeAddr, NodeId};
 
 /// The file's form.
 const SCHEMA: u32 = 1;
-
-/// Whether a node's change lasts beyond its restart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kept {
-    /// ACL SAVE wrote it to the node's file of users.
-    AclFile,
-    /// CONFIG REWRITE wrote it to the node's configuration.
-    ConfigFile,
-    /// It does not, and why.
-    Not(String),
-}
 
 /// What was done on one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ mod standing;
 
 pub use decide::{Step, Until, next};
 pub use drive::{Paused, Rotating, Trouble};
-pub use journal::{Journal, JournalError, Kept, Noted};
+pub use journal::{Journal, JournalError, Noted};
 pub use preflight::{Asked, is_settling, preflight, replicates};
 pub use report::{Lingering, NodeRow, Report, State};
 pub use standing::{Link, Seen, Standing, look};

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::journal::{Journal, Kept};
+use super::journal::Journal;
 use super::standing::Standing;
+use crate::cluster::Kept;
 use crate::model::{NodeAddr, NodeId};
 
 /// Where it stands.

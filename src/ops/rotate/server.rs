@@ -4,15 +4,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::journal::Kept;
 use super::standing::Standing;
-use crate::cluster::{Access, Command, Credentials, Node, NodeError};
+use crate::cluster::{Access, Command, Credentials, Kept, Node, NodeError};
 use crate::model::{Info, NodeAddr, Secret};
 
 /// How long a replica may take to be linked again.
 const LINK_PATIENCE: Duration = Duration::from_secs(20);
-/// How long a server may take to write its users or its configuration.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at a link.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -28,7 +25,7 @@ pub(super) async fn add(
         .arg(user)
         .arg(format!("#{hash}"));
     node.ask(&add).await?;
-    Ok(keep_users(&node, to).await)
+    Ok(to.files.keep_users(&node).await)
 }
 
 /// Removes those of the hashes that the node holds.
@@ -47,7 +44,7 @@ pub(super) async fn remove(
             .fold(command, |command, hash| command.arg(format!("!{hash}")));
         node.ask(&command).await?;
     }
-    Ok(keep_users(&node, of).await)
+    Ok(of.files.keep_users(&node).await)
 }
 
 /// Makes that the default user's only password, under its other name `requirepass`: left as it is,
@@ -61,7 +58,7 @@ pub(super) async fn require(
     node.ask(&Command::words("CONFIG SET requirepass").arg(new.expose()))
         .await
         .map_err(|error| error.without(new))?;
-    Ok(keep_users(&node, of).await)
+    Ok(of.files.keep_users(&node).await)
 }
 
 /// What the node logs in with at its master, from its next connection on.
@@ -74,32 +71,7 @@ pub(super) async fn authorise(
     node.ask(&Command::words("CONFIG SET masterauth").arg(password.expose()))
         .await
         .map_err(|error| error.without(password))?;
-    Ok(rewrite(&node, of).await)
-}
-
-/// Writing a file waits for the disk, and the server for it: that may take longer than an answer.
-fn patient(node: &Node) -> Node {
-    node.with_deadline(WRITE_PATIENCE)
-}
-
-async fn keep_users(node: &Node, of: &Standing) -> Kept {
-    if !of.has_acl_file {
-        return rewrite(node, of).await;
-    }
-    match patient(node).say("ACL SAVE").await {
-        Ok(_) => Kept::AclFile,
-        Err(error) => Kept::Not(error.to_string()),
-    }
-}
-
-async fn rewrite(node: &Node, of: &Standing) -> Kept {
-    if !of.has_config_file {
-        return Kept::Not("it was started without a configuration file".to_owned());
-    }
-    match patient(node).say("CONFIG REWRITE").await {
-        Ok(_) => Kept::ConfigFile,
-        Err(error) => Kept::Not(error.to_string()),
-    }
+    Ok(of.files.keep_settings(&node).await)
 }
 
 /// Logs in on a connection of its own.

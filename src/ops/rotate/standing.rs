@@ -6,7 +6,7 @@ use std::fmt;
 use futures_util::stream::{self, StreamExt};
 
 use super::hash_of;
-use crate::cluster::{Access, Command, Node, NodeError, Reply};
+use crate::cluster::{Access, Command, Files, Node, NodeError, Reply};
 use crate::model::{Info, NodeAddr, NodeId, Role, Secret, Topology};
 
 /// So many nodes are asked at the same moment.
@@ -31,10 +31,8 @@ pub struct Standing {
     pub hashes: Vec<String>,
     /// All users' rules in a form that can be compared, without this user's passwords.
     pub rules: Vec<String>,
-    /// Whether users are kept in a file of their own.
-    pub has_acl_file: bool,
-    /// Whether it has a configuration file.
-    pub has_config_file: bool,
+    /// What it keeps users and settings in.
+    pub files: Files,
     /// Whether `requirepass` is set, which is another word for the default user's password.
     pub has_requirepass: bool,
     /// `masteruser`; empty is the default user.
@@ -151,10 +149,12 @@ async fn ask(
     let master_auth = (!master_auth.is_empty()).then(|| Secret::new(master_auth));
     let mut standing = Standing {
         rules: rules(&list, user),
-        has_acl_file: !acl_file.is_empty(),
-        has_config_file: server
-            .get("config_file")
-            .is_some_and(|file| !file.is_empty()),
+        files: Files {
+            has_acl_file: !acl_file.is_empty(),
+            has_config_file: server
+                .get("config_file")
+                .is_some_and(|file| !file.is_empty()),
+        },
         has_requirepass: !requirepass.is_empty(),
         master_user,
         master_auth: master_auth.as_ref().map(hash_of),
@@ -183,8 +183,10 @@ impl Standing {
             is_nopass: false,
             hashes: Vec::new(),
             rules: Vec::new(),
-            has_acl_file: false,
-            has_config_file: false,
+            files: Files {
+                has_acl_file: false,
+                has_config_file: false,
+            },
             has_requirepass: false,
             master_user: String::new(),
             master_auth: None,
