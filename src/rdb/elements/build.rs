@@ -176,10 +176,10 @@ impl<'b> Build<'b> {
     }
 }
 
-/// Seventeen digits, so that every double comes back as it was; servers read `inf` and `-inf`.
+/// The fewest digits from which every double comes back as it was; servers read `inf` and `-inf`.
 pub(super) fn number(score: f64) -> String {
     if score.is_finite() {
-        format!("{score:.16e}")
+        format!("{score:e}")
     } else {
         score.to_string()
     }
