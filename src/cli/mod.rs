@@ -33,6 +33,7 @@ mod tune;
 use std::ffi::OsString;
 use std::future::Future;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use environment::Environment;
 use exit::{Exit, Failure};
@@ -43,6 +44,7 @@ use settings::{
     TuneSettings,
 };
 use signal::{Ended, until_signal};
+use tokio::runtime::Builder;
 
 use crate::health;
 
@@ -183,9 +185,30 @@ fn screen(settings: &Settings, more: Vec<Row>) -> Screen {
     screen
 }
 
+/// Workers of the runtime.
+const WORKERS: usize = 2;
+/// With fewer cores than these one thread sends, reads and packs. Where the servers share the cores,
+/// each message between two threads costs one of them its turn: a fifth of all that a restore computes.
+const FEW_CORES: usize = 4;
+
 fn block_on(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let mut threads = Builder::new_multi_thread();
+    run_on(threads.worker_threads(WORKERS), command)
+}
+
+/// The same for a command that has one stream of work, and much of it.
+fn block_on_few(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    match available_parallelism() {
+        Ok(cores) if cores.get() < FEW_CORES => run_on(&mut Builder::new_current_thread(), command),
+        _ => block_on(command),
+    }
+}
+
+fn run_on(
+    threads: &mut Builder,
+    command: impl Future<Output = Result<Exit, Failure>>,
+) -> Result<Exit, Failure> {
+    let runtime = threads
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Failed, error))?;

@@ -19,7 +19,7 @@ use super::reach::{self, now_ms};
 use super::screen::{Asked, Screen};
 use super::settings::{Layers, RepositorySettings, Settings, Target};
 use super::signal::{Ended, Signals, unless_signalled_again};
-use super::{block_on, layers_of, screen, stopped};
+use super::{block_on_few, layers_of, screen, stopped};
 use crate::archive::Manifest;
 use crate::cluster::{Access, Momentary};
 use crate::model::{Slot, SlotSet};
@@ -54,7 +54,7 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
         screen: &screen,
     };
     // It stops by itself, for it may have a setting to put back first.
-    block_on(async {
+    block_on_few(async {
         let mut signals = Signals::listen().context("cannot wait for signals")?;
         restoring.run(&mut signals).await
     })

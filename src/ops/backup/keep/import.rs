@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 
 use super::list::Snapshot;
@@ -265,7 +266,7 @@ impl Taking<'_> {
         let mut cutter = Cutter::new(PieceSize::for_shards(1));
         let (mut base, mut step) = (Vec::new(), vec![0; STEP]);
         loop {
-            let read = block_in_place(|| -> Result<usize, ImportError> {
+            let read = in_place(|| -> Result<usize, ImportError> {
                 let read = file.read(&mut step).map_err(unreadable)?;
                 cutter.push(&step[..read]).map_err(damaged)?;
                 Ok(read)
@@ -391,5 +392,12 @@ fn report(manifest: &Manifest, sources: &[Source], contents: &[Contents]) -> Imp
         snapshot: Snapshot::of(manifest),
         files,
         shared_slots,
+    }
+}
+/// Does what may wait for a disk; on a runtime of one thread all else waits with it.
+fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => work(),
+        _ => block_in_place(work),
     }
 }
