@@ -116,6 +116,12 @@ impl Counts {
         list.clone_from(&so_far.impossible);
     }
 
+    /// So many more were sent.
+    pub(super) fn add(&self, entries: u64, bytes: u64) {
+        self.entries.fetch_add(entries, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// What was sent so far.
     pub(super) fn so_far(&self) -> SoFar {
         let of = |number: &AtomicU64| number.load(Ordering::Relaxed);
@@ -224,9 +230,7 @@ impl Loading<'_> {
         let counts = self.counts;
         match packed {
             Packed::Whole => {
-                counts.entries.fetch_add(1, Ordering::Relaxed);
-                let bytes = entry.range.end.saturating_sub(entry.range.start);
-                counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+                counts.add(1, entry.range.end.saturating_sub(entry.range.start));
             }
             Packed::NotMeant | Packed::OtherWave => {}
             Packed::Expired => drop(counts.expired.fetch_add(1, Ordering::Relaxed)),

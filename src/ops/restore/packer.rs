@@ -43,6 +43,8 @@ pub(super) struct Packer<'a> {
     long: u64,
     /// How warm the keys are, where somebody asks.
     heats: Option<Heats>,
+    /// Entries that were packed and are not counted yet, and their bytes.
+    packed: (u64, u64),
     /// Keys that the proof leaves out.
     ending: Vec<Ending>,
     digester: Digester,
@@ -68,6 +70,7 @@ impl<'a> Packer<'a> {
             begins: Vec::new(),
             long: 0,
             heats: loading.heats.map(|_| Heats::default()),
+            packed: (0, 0),
             ending: Vec::new(),
             digester: Digester::new(),
         }
@@ -140,10 +143,12 @@ impl<'a> Packer<'a> {
         };
         let (batch, slots) = self.open.entry(way).or_insert_with(begun);
         let packed = packing.pack(entry, &mut self.payload, batch)?;
-        loading.count(packed, entry);
         if packed != Packed::Whole {
+            loading.count(packed, entry);
             return Ok(Due::Nothing);
         }
+        self.packed.0 += 1;
+        self.packed.1 += entry.range.end.saturating_sub(entry.range.start);
         slots.push(slot);
         Ok(match batch.size() >= BATCH || batch.len() >= COMMANDS {
             true => Due::Full(way),
@@ -224,6 +229,8 @@ impl<'a> Packer<'a> {
         let Some(addr) = self.table.masters.get(way.0) else {
             return Err(Trouble::NoLook("the target has no master".to_owned()));
         };
+        let (entries, bytes) = std::mem::take(&mut self.packed);
+        self.loading.counts.add(entries, bytes);
         self.loading.brake.take(batch.size()).await;
         let parcel = Parcel::new(batch, slots, way.1, self.tickets.clone());
         Ok(self.loading.feeds.send(addr, parcel).await?)
