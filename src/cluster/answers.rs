@@ -1,4 +1,5 @@
-//! Answers that are passed over as they come: only refusals are kept, each with the place of its command.
+//! Answers that are passed over as they come: only refusals are kept, each with the place of its command,
+//! and the places of those that were answered with nothing.
 //! Values may be as large as they like, and nearly all answers are the same five bytes.
 
 use std::time::Duration;
@@ -20,6 +21,15 @@ const GATHER: Duration = Duration::from_millis(1);
 /// The longest line of an answer.
 const LONGEST_LINE: usize = 64 * 1024;
 
+/// What is kept of so many answers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// What the server refused: the command's place and the server's words.
+    pub refused: Vec<(usize, String)>,
+    /// The places of commands that nil was the answer to: SET with NX did nothing.
+    pub nothing: Vec<usize>,
+}
+
 /// The side on which answers come.
 pub(super) struct Reading {
     pub(super) addr: NodeAddr,
@@ -31,12 +41,9 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Reads so many answers, and gives those that are refusals: which, and the server's words.
-    pub(super) async fn answers(
-        &mut self,
-        count: usize,
-    ) -> Result<Vec<(usize, String)>, NodeError> {
-        let mut refused = Vec::new();
+    /// Reads so many answers.
+    pub(super) async fn answers(&mut self, count: usize) -> Result<Answers, NodeError> {
+        let mut answers = Answers::default();
         let mut answer = Skipped::default();
         let mut n = 0;
         while n < count {
@@ -57,12 +64,16 @@ impl Reading {
                 self.more().await?;
                 continue;
             }
-            if let Some(words) = std::mem::take(&mut answer).refusal {
-                refused.push((n, words));
+            let over = std::mem::take(&mut answer);
+            if let Some(words) = over.refusal {
+                answers.refused.push((n, words));
+            }
+            if over.is_nothing {
+                answers.nothing.push(n);
             }
             n += 1;
         }
-        Ok(refused)
+        Ok(answers)
     }
 
     async fn more(&mut self) -> Result<(), NodeError> {
@@ -104,6 +115,8 @@ struct Skipped {
     bytes: usize,
     is_begun: bool,
     refusal: Option<String>,
+    /// Whether it is nil.
+    is_nothing: bool,
 }
 
 impl Default for Skipped {
@@ -113,6 +126,7 @@ impl Default for Skipped {
             bytes: 0,
             is_begun: false,
             refusal: None,
+            is_nothing: false,
         }
     }
 }
@@ -146,6 +160,8 @@ impl Skipped {
         let rest = rest.strip_suffix(b"\r\n")?;
         let number = || -> Option<i64> { std::str::from_utf8(rest).ok()?.parse().ok() };
         self.values -= 1;
+        // Inside of a list it says nothing of the whole.
+        self.is_nothing = !self.is_begun && matches!(line, b"$-1\r\n" | b"_\r\n");
         self.is_begun = true;
         match sign {
             b'+' | b':' | b'_' | b'#' | b',' | b'(' => {}
@@ -176,6 +192,22 @@ impl Skipped {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nil_is_nothing_and_an_empty_value_is_something() {
+        for (bytes, is_nothing) in [
+            (&b"$-1\r\n"[..], true),
+            (b"_\r\n", true),
+            (b"$0\r\n\r\n", false),
+            (b"*2\r\n$-1\r\n$-1\r\n", false),
+            (b"*-1\r\n", false),
+            (b":0\r\n", false),
+        ] {
+            let mut answer = Skipped::default();
+            assert!(answer.take(&mut BytesMut::from(bytes)).unwrap());
+            assert_eq!(answer.is_nothing, is_nothing, "{}", bytes.escape_ascii());
+        }
+    }
 
     #[test]
     fn answers_are_passed_over_wherever_the_pieces_end() {

@@ -2,8 +2,8 @@
 //! the room that is left. For loading data, where a question and an answer at a time would leave the
 //! server idle for most of it.
 //!
-//! Of the answers only refusals are kept, each with the place of its command; values are passed over as
-//! they come, however large. A batch is answered whole or not at all: what was under way when a lane
+//! Of the answers only refusals are kept, each with the place of its command (see `answers`); values are
+//! passed over as they come, however large. A batch is answered whole or not at all: what was under way when a lane
 //! broke may or may not have been done, and whoever sends it again must be able to.
 
 use std::collections::VecDeque;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::access::Access;
+pub use super::answers::Answers;
 use super::answers::Reading;
 use super::error::NodeError;
 use super::replica::Link;
@@ -40,8 +41,8 @@ pub struct Batch {
 pub struct Answered {
     /// Which.
     pub batch: Arc<Batch>,
-    /// What the server refused: the command's place and the server's words.
-    pub refused: Vec<(usize, String)>,
+    /// What is kept of its answers.
+    pub answers: Answers,
 }
 
 /// A lane to one node.
@@ -299,8 +300,8 @@ async fn moved(
     let reader = async {
         while let Some(batch) = due.recv().await {
             reading.is_in_no_hurry = due.len() >= BUSY;
-            let refused = reading.answers(batch.len()).await?;
-            if told.send(Ok(Answered { batch, refused })).await.is_err() {
+            let answers = reading.answers(batch.len()).await?;
+            if told.send(Ok(Answered { batch, answers })).await.is_err() {
                 break;
             }
         }

@@ -147,7 +147,7 @@ impl Line {
             written.map_err(|error| super::stream::from_io(addr, &error))?;
             let flushed = self.writing.flush().await;
             flushed.map_err(|error| super::stream::from_io(addr, &error))?;
-            let refused = self.reading.answers(batch.len()).await?;
+            let refused = self.reading.answers(batch.len()).await?.refused;
             turn.latencies.add(sent.elapsed());
             turn.steps += 1;
             turn.refused += refused.len() as u64;

@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use super::cut::Cut;
+use super::cut::{Cut, Text};
 use super::{Dialect, RdbError, value};
 use crate::model::Slot;
+
+/// The type of a string.
+const STRING: u8 = 0;
 
 pub(super) const EOF: u8 = 255;
 pub(super) const SELECT_DB: u8 = 254;
@@ -126,6 +129,19 @@ impl Entry<'_> {
     /// The hash slot of its key, 0 to 16,383.
     pub fn slot(&self) -> u16 {
         Slot::of_key(self.key).number()
+    }
+
+    /// Its value when that is a string that is not compressed; of a number its digits, which are put
+    /// where is told.
+    pub fn plain_text<'s>(&'s self, digits: &'s mut Vec<u8>) -> Option<&'s [u8]> {
+        if self.kind != STRING {
+            return None;
+        }
+        let mut cut = Cut::new(self.value, 0);
+        match cut.string().ok()? {
+            Text::Lzf { .. } => None,
+            text => text.bytes(digits).ok().filter(|_| cut.is_at_end()),
+        }
     }
 }
 

@@ -66,6 +66,8 @@ pub enum Capability {
     Dump,
     /// RESTORE.
     Restore,
+    /// SET.
+    Set,
     /// FLUSHALL.
     FlushAll,
     /// FUNCTION DUMP.
@@ -167,6 +169,7 @@ const ROWS: &[(Capability, &str, Sign)] = &[
     (Capability::Scan, "SCAN", Sign::Commands(&["scan"])),
     (Capability::Dump, "DUMP", Sign::Commands(&["dump"])),
     (Capability::Restore, "RESTORE", Sign::Commands(&["restore"])),
+    (Capability::Set, "SET", Sign::Commands(&["set"])),
     (
         Capability::FlushAll,
         "FLUSHALL",

@@ -215,7 +215,7 @@ impl Big {
                 return Err(Trouble::Disturbed(format!("{addr} is no master any more")));
             }
         };
-        match answered.refused.into_iter().next() {
+        match answered.answers.refused.into_iter().next() {
             None => Ok(()),
             Some((_, said)) => Err(match Refusal::of(&said) {
                 Refusal::Moved | Refusal::Later | Refusal::Ask(_) => {

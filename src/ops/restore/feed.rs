@@ -24,7 +24,7 @@ use super::routes::Table;
 use super::stray::{Stray, recover};
 use super::trouble::Trouble;
 use crate::cluster::Access;
-use crate::cluster::lane::Batch;
+use crate::cluster::lane::{Answers, Batch};
 use crate::model::words::counted;
 use crate::model::{Events, NodeAddr};
 
@@ -278,9 +278,15 @@ impl Inner {
     }
 
     /// A master has answered a parcel.
-    pub(super) fn answered(&self, addr: &NodeAddr, parcel: Parcel, refused: Vec<(usize, String)>) {
-        let tally = &self.tally;
-        let taken = parcel.batch.len() - refused.len().min(parcel.batch.len());
+    pub(super) fn answered(&self, addr: &NodeAddr, parcel: Parcel, answers: Answers) {
+        let (tally, refused) = (&self.tally, answers.refused);
+        // Logs may ask for what is not there; of a base only SET with NX is answered so.
+        let busy = match self.is_strict {
+            true => 0,
+            false => answers.nothing.len(),
+        };
+        let taken = parcel.batch.len().saturating_sub(refused.len() + busy);
+        tally.busy.fetch_add(busy as u64, Ordering::Relaxed);
         tally.taken.fetch_add(taken as u64, Ordering::Relaxed);
         let mut elsewhere = BTreeMap::<Option<NodeAddr>, (Vec<usize>, String)>::new();
         for (n, words) in refused {

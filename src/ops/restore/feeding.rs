@@ -128,14 +128,14 @@ impl Feeding<'_> {
     fn take(&mut self, answered: Answered) {
         match self.under_way.pop_front().flatten() {
             Some(parcel) => {
-                let Answered { batch, refused } = answered;
+                let Answered { batch, answers } = answered;
                 self.bytes -= batch.size().min(self.bytes);
                 // So that it is held by its parcel alone, and can be filled again.
                 drop(batch);
-                self.inner.answered(self.addr, parcel, refused);
+                self.inner.answered(self.addr, parcel, answers);
             }
             None => {
-                if let Some((_, said)) = answered.refused.into_iter().next() {
+                if let Some((_, said)) = answered.answers.refused.into_iter().next() {
                     let addr = self.addr.clone();
                     self.inner.fail(Trouble::NotTaken { addr, said });
                 }

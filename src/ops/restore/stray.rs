@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::feed::{ANSWER, Inner, PATIENCE};
 use super::parcel::Parcel;
 use super::trouble::Trouble;
-use crate::cluster::lane::{Batch, Lane};
+use crate::cluster::lane::{Answers, Batch, Lane};
 use crate::model::NodeAddr;
 
 /// Between two looks at a target that is not whole.
@@ -80,14 +80,27 @@ async fn asked(inner: &Arc<Inner>, to: &NodeAddr, parcel: Parcel) {
     };
     match answered.await {
         Ok(answered) => {
-            let refused = answered.refused.into_iter().filter(|(n, _)| n % 2 == 1);
-            let refused = refused.map(|(n, words)| (n / 2, words)).collect();
-            inner.answered(to, parcel, refused);
+            inner.answered(to, parcel, without_asking(answered.answers));
         }
         Err(error) => {
             sleep(LOOK_AGAIN).await;
             inner.stray(parcel, None, error.to_string());
         }
+    }
+}
+
+/// The answers to every second command, in the places of those.
+fn without_asking(answers: Answers) -> Answers {
+    let is_asked = |n: &usize| n % 2 == 1;
+    let refused = answers.refused.into_iter().filter(|(n, _)| is_asked(n));
+    Answers {
+        refused: refused.map(|(n, words)| (n / 2, words)).collect(),
+        nothing: answers
+            .nothing
+            .into_iter()
+            .filter(is_asked)
+            .map(|n| n / 2)
+            .collect(),
     }
 }
 

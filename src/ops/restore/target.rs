@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::trouble::Trouble;
 use crate::cluster::Access;
-use crate::model::{Capability, Facts, NodeAddr, SlotSet, Survey, Topology, Vendor, Version};
+use crate::model::{
+    Capability, Facts, NodeAddr, Permit, SlotSet, Survey, Topology, Vendor, Version,
+};
 use crate::ops::backup::{Depth, Ground, look};
 
 /// The target as it is before anything is sent.
@@ -14,6 +16,8 @@ pub(super) struct Target {
     pub topology: Topology,
     pub masters: Vec<Master>,
     pub ground: Ground,
+    /// Whether all of them are known to take SET, with an expiry as a time.
+    pub takes_set: bool,
 }
 
 /// One master of the target.
@@ -62,6 +66,7 @@ impl Target {
         let topology = Topology::of(&survey);
         let masters = masters(&survey, &topology);
         Ok(Target {
+            takes_set: takes_set(&survey, &masters),
             masters,
             topology,
             ground: ground.clone(),
@@ -77,6 +82,17 @@ impl Target {
         let is_new = |master: &Master| master.vendor == Vendor::Valkey && master.version.0 >= 9;
         self.ground != Ground::Cluster || self.masters.iter().all(is_new)
     }
+}
+
+/// The word for it came with 6.2 (`commands.json` of that version: PXAT).
+fn takes_set(survey: &Survey, masters: &[Master]) -> bool {
+    masters.iter().all(|master| {
+        let mut answered = survey.answered();
+        let facts = answered.find(|(report, _)| report.addr == master.addr);
+        let is_permitted =
+            facts.is_some_and(|(_, facts)| facts.permit(Capability::Set) == Permit::Yes);
+        is_permitted && master.version >= Version(6, 2, 0)
+    })
 }
 
 fn masters(survey: &Survey, topology: &Topology) -> Vec<Master> {

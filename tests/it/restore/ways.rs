@@ -74,6 +74,44 @@ fn guarded_servers_are_logged_into_over_tls() {
 }
 
 #[test]
+fn strings_come_by_set_and_where_the_user_may_not_by_restore() {
+    let (stage, target) = (Stage::new(), empty(2));
+    let servers: Vec<&Server> = target.iter().collect();
+    for server in &servers {
+        let rule = [
+            "ACL", "SETUSER", "mover", "on", ">pl4nted", "~*", "&*", "+@all", "-set",
+        ];
+        server.cli(&rule);
+    }
+    let calls = |name: &str| -> u64 {
+        let of = |server: &&Server| {
+            let told = server.cli(&["INFO", "commandstats"]);
+            let row = told
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
+            row.and_then(|row| row.split(',').next())
+                .map_or(0, |calls| calls.parse().unwrap())
+        };
+        servers.iter().map(of).sum()
+    };
+    let all = keys(&stage.source.iter().collect::<Vec<_>>());
+    proven(stage.restore(&target[0].addr(), &[]).run());
+    let (set, restored) = (calls("set"), calls("restore"));
+    assert!(set > 0 && restored > 0, "{set} {restored}");
+    assert_eq!(keys(&servers), all);
+    for server in &servers {
+        server.cli(&["FLUSHALL"]);
+        server.cli(&["CONFIG", "RESETSTAT"]);
+    }
+    let as_mover = stage
+        .restore(&target[0].addr(), &["--user", "mover"])
+        .env("GOODCACHE_PASSWORD", "pl4nted");
+    proven(as_mover.run());
+    assert_eq!((calls("set"), calls("restore")), (0, set + restored));
+    assert_eq!(keys(&servers), all);
+}
+
+#[test]
 fn other_databases_go_to_servers_that_have_them_and_are_named_elsewhere() {
     let (source, home) = (alone(), Home::new());
     let mut wire = source.connect().unwrap();

@@ -223,7 +223,7 @@ async fn send(lane: &mut Lane, batch: Batch) -> Result<(), NoCopy> {
 
 async fn answered(lane: &mut Lane) -> Result<(), NoCopy> {
     let answered = lane.answered().await?;
-    match answered.refused.into_iter().next() {
+    match answered.answers.refused.into_iter().next() {
         Some((_, said)) => Err(NoCopy::NotFilled(said)),
         None => Ok(()),
     }
