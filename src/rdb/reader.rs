@@ -23,8 +23,12 @@
 //! ```
 
 mod given;
+mod held;
 
 use std::ops::Range;
+
+use bytes::Bytes;
+use held::Held;
 
 use super::crc::{Crc64, crc64_digest};
 use super::cut::Cut;
@@ -38,9 +42,6 @@ use super::item::{
 use super::kind::kind;
 use super::kind::{NEWER_VALKEY, NO_TEMPLATES};
 use super::value::{Walk, skip_fields};
-
-/// A buffer larger than this is given back once it is mostly empty.
-const KEPT_BYTES: usize = 1 << 20;
 
 /// From this length on, in bytes, a value is read in parts where nobody needs it whole: 1 MiB.
 pub const LONG: usize = 1 << 20;
@@ -58,9 +59,7 @@ pub enum Step<'a> {
 
 /// A walk over one RDB stream.
 pub struct Reader {
-    buf: Vec<u8>,
-    /// Where in the stream the buffer begins.
-    base: u64,
+    held: Held,
     /// Where in the stream the record under way begins.
     start: u64,
     /// How far the walk came.
@@ -138,8 +137,7 @@ impl Reader {
     /// At the beginning of a stream.
     pub fn new() -> Reader {
         Reader {
-            buf: Vec::new(),
-            base: 0,
+            held: Held::default(),
             start: 0,
             at: 0,
             stage: Stage::Header,
@@ -175,17 +173,16 @@ impl Reader {
         }
     }
 
-    /// Takes the next piece; pieces of 64 KiB to 1 MiB are the fastest.
+    /// Takes the next piece, of which a copy is made; pieces of 64 KiB to 1 MiB are the fastest.
     pub fn push(&mut self, piece: &[u8]) {
         self.sum();
-        self.forget();
-        let free = self.buf.capacity() - self.buf.len();
-        if free < piece.len() && self.buf.len() > KEPT_BYTES {
-            // A long value. To double the buffer again and again would take up to twice its bytes.
-            let more = piece.len().max(self.buf.len() / 8);
-            self.buf.reserve_exact(more);
-        }
-        self.buf.extend_from_slice(piece);
+        self.held.copy(self.needed(), piece);
+    }
+
+    /// Takes the next piece and walks over it where it lies: for pieces of some hundred KiB and more.
+    pub fn lend(&mut self, piece: Bytes) {
+        self.sum();
+        self.held.lend(self.needed(), piece);
     }
 
     /// The next record, if it is all there.
@@ -196,7 +193,12 @@ impl Reader {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        match self.advance() {
+        self.go_over();
+        let mut found = self.advance();
+        while matches!(found, Err(Fault::Truncated)) && self.held.more() {
+            found = self.advance();
+        }
+        match found {
             Ok(Found::Nothing) => Ok(Step::Done),
             Ok(found) => self.item(found),
             Err(Fault::Truncated) => Ok(match self.due_part()? {
@@ -211,6 +213,16 @@ impl Reader {
         }
     }
 
+    /// Between two records the walk goes on in a piece that is lent.
+    #[inline]
+    fn go_over(&mut self) {
+        let is_between = matches!(self.stage, Stage::Record | Stage::Done) && !self.head.is_begun;
+        if is_between && self.held.may_go_over(self.at) {
+            self.sum();
+            self.held.go_over(self.at);
+        }
+    }
+
     /// Call it when no more bytes come.
     ///
     /// # Errors
@@ -219,7 +231,7 @@ impl Reader {
         match (self.failed, self.stage) {
             (Some(error), _) => Err(error),
             (None, Stage::Done) => Ok(()),
-            _ => Err(Fault::Truncated.at(self.base + self.buf.len() as u64)),
+            _ => Err(Fault::Truncated.at(self.held.end())),
         }
     }
 
@@ -241,37 +253,29 @@ impl Reader {
 
     /// What was pushed and is not walked over; after [`Step::Done`] what does not belong to the file.
     pub fn rest(&self) -> &[u8] {
-        &self.buf[self.index(self.at)..]
+        &self.held.bytes()[self.index(self.at)..]
     }
 
     fn index(&self, at: u64) -> usize {
-        (at - self.base) as usize
+        (at - self.held.base) as usize
     }
 
     /// Sums what was walked over since the last time.
     fn sum(&mut self) {
         if self.is_summed {
             let seen = self.index(self.summed)..self.index(self.at);
-            self.crc.update(&self.buf[seen]);
+            self.crc.update(&self.held.bytes()[seen]);
         }
         self.summed = self.at;
     }
 
-    /// Drops what was given already, when that is at least half, so that each byte moves once at most.
-    fn forget(&mut self) {
+    /// Before this place nothing is needed any more: it was given away.
+    fn needed(&self) -> u64 {
         let is_under_way = self.head.is_begun || matches!(self.stage, Stage::Trailer);
-        let given = match &self.long {
+        match &self.long {
             Some(long) => long.given,
             None if is_under_way => self.start,
             None => self.at,
-        };
-        let given = self.index(given);
-        if given > 0 && given >= self.buf.len() / 2 {
-            self.buf.drain(..given);
-            self.base += given as u64;
-            if self.buf.capacity() > KEPT_BYTES && self.buf.len() < self.buf.capacity() / 4 {
-                self.buf.shrink_to(KEPT_BYTES);
-            }
         }
     }
 
@@ -286,7 +290,7 @@ impl Reader {
     }
 
     fn header(&mut self) -> Result<Found, Fault> {
-        self.dialect = Dialect::parse(&self.buf)?;
+        self.dialect = Dialect::parse(self.held.bytes())?;
         self.at = MAGIC_BYTES as u64;
         self.stage = Stage::Record;
         Ok(Found::Header)
@@ -299,7 +303,7 @@ impl Reader {
             self.long = None;
         }
         loop {
-            let mut cut = Cut::new(&self.buf, (self.at - self.base) as usize);
+            let mut cut = Cut::new(self.held.bytes(), (self.at - self.held.base) as usize);
             let opcode = cut.byte()?;
             let is_head = match opcode {
                 EXPIRE_MS => {
@@ -321,14 +325,14 @@ impl Reader {
                 }
                 KEY_META if self.dialect.vendor == Vendor::Redis => {
                     skip_key_meta(&mut cut)?;
-                    self.head.meta = self.at..self.base + cut.at as u64;
+                    self.head.meta = self.at..self.held.base + cut.at as u64;
                     true
                 }
                 _ => false,
             };
             if is_head {
                 self.head.is_begun = true;
-                self.at = self.base + cut.at as u64;
+                self.at = self.held.base + cut.at as u64;
                 continue;
             }
             if opcode < TEMPLATE_OR_UPDATE {
@@ -346,11 +350,11 @@ impl Reader {
     #[inline]
     fn key(&mut self, number: u8) -> Result<Found, Fault> {
         let kind = kind(self.dialect, number)?;
-        let mut cut = Cut::new(&self.buf, self.index(self.at) + 1);
+        let mut cut = Cut::new(self.held.bytes(), self.index(self.at) + 1);
         cut.string()?;
         self.head.kind = number;
         self.head.key_at = self.at + 1;
-        self.head.value_at = self.base + cut.at as u64;
+        self.head.value_at = self.held.base + cut.at as u64;
         self.head.is_begun = true;
         self.at = self.head.value_at;
         self.value(Walk::new(kind.layout))
@@ -358,9 +362,9 @@ impl Reader {
 
     #[inline]
     fn value(&mut self, mut walk: Walk) -> Result<Found, Fault> {
-        let mut cut = Cut::new(&self.buf, self.index(self.at));
+        let mut cut = Cut::new(self.held.bytes(), self.index(self.at));
         let walked = walk.go(&mut cut);
-        self.at = self.base + cut.at as u64;
+        self.at = self.held.base + cut.at as u64;
         match walked {
             Ok(()) => {
                 self.stage = Stage::Record;
@@ -375,7 +379,7 @@ impl Reader {
 
     /// A record that is no key.
     fn other(&mut self, opcode: u8) -> Result<Found, Fault> {
-        let mut cut = Cut::new(&self.buf, self.index(self.at) + 1);
+        let mut cut = Cut::new(self.held.bytes(), self.index(self.at) + 1);
         let is_redis = self.dialect.vendor == Vendor::Redis;
         let found = match opcode {
             EOF => {
@@ -421,7 +425,7 @@ impl Reader {
             }
             _ => return Err(self.unknown(opcode)),
         };
-        self.at = self.base + cut.at as u64;
+        self.at = self.held.base + cut.at as u64;
         Ok(found)
     }
 
@@ -449,7 +453,7 @@ impl Reader {
     fn trailer(&mut self) -> Result<Found, Fault> {
         let mut stored = None;
         if self.dialect.has_checksum() {
-            let mut cut = Cut::new(&self.buf, self.index(self.at));
+            let mut cut = Cut::new(self.held.bytes(), self.index(self.at));
             stored = Some(u64::from_le_bytes(cut.array()?)).filter(|&crc| crc != 0);
             let computed = self.crc.finalize();
             let is_other = |&stored: &u64| self.is_summed && stored != computed;

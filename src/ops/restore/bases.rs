@@ -50,8 +50,8 @@ impl Bases<'_> {
         let mut reader = Reader::in_parts(LONG).unsummed();
         reader.push(&self.before(job));
         while let Some(raw) = pieces.try_next().await? {
-            for bytes in raw.chunks(STRIDE) {
-                reader.push(bytes);
+            for from in (0..raw.len()).step_by(STRIDE) {
+                reader.lend(raw.slice(from..raw.len().min(from + STRIDE)));
                 each(&mut reader, &mut take).map_err(unreadable)?;
                 tokio::task::yield_now().await;
             }

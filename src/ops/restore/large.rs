@@ -104,9 +104,9 @@ impl Stored<'_> {
         let mut before = self.offset;
         for piece in self.piece..shard.base.len() {
             let raw = self.bases.read(self.shard, piece).await?;
-            let raw = raw.get(std::mem::take(&mut before)..).unwrap_or_default();
-            for bytes in raw.chunks(STRIDE) {
-                reader.push(bytes);
+            let begin = raw.len().min(std::mem::take(&mut before));
+            for from in (begin..raw.len()).step_by(STRIDE) {
+                reader.lend(raw.slice(from..raw.len().min(from + STRIDE)));
                 loop {
                     let (value, is_last) = match reader.step().map_err(unreadable)? {
                         Step::Item(Item::Entry(entry)) => (entry.value, true),

@@ -28,8 +28,6 @@ use crate::rdb::{Entry, RdbError, Reader, Reason};
 
 /// Pieces that are read ahead by each reader.
 const AHEAD: usize = 2;
-/// How much is walked over before others get their turn.
-const STRIDE: usize = 256 << 10;
 
 /// What was sent and what was not.
 #[derive(Debug, Default)]
@@ -194,13 +192,11 @@ impl Loading<'_> {
         while let Some(raw) = pieces.try_next().await? {
             packer.begin(at, pushed);
             pushed += raw.len() as u64;
-            for bytes in raw.chunks(STRIDE) {
-                reader.push(bytes);
-                packer.walk(&mut reader).await.map_err(|why| match why {
-                    Failed::Rdb(error) => unreadable(error),
-                    Failed::Trouble(trouble) => trouble,
-                })?;
-            }
+            reader.lend(raw);
+            packer.walk(&mut reader).await.map_err(|why| match why {
+                Failed::Rdb(error) => unreadable(error),
+                Failed::Trouble(trouble) => trouble,
+            })?;
             // A value that goes on in the next piece is done with that one.
             if reader.is_between() || at + 1 == job.pieces.end {
                 packer.end().await?;

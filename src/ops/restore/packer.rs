@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use tokio::task::yield_now;
+
 use super::heat::Heats;
 use super::large::{Large, Source, Stored};
 use super::load::Loading;
@@ -18,6 +20,8 @@ use crate::rdb::{Digester, Entry, Family, Item, Part, Place, RdbError, Reader, S
 /// How large a batch becomes, and how many commands it has, at the most.
 pub(super) const BATCH: usize = 128 << 10;
 const COMMANDS: usize = 1024;
+/// How much is walked over before others get their turn.
+const STRIDE: u64 = 256 << 10;
 /// How far the last command of a batch goes beyond that as a rule.
 const ROOM: usize = 4 << 10;
 
@@ -106,7 +110,12 @@ impl<'a> Packer<'a> {
 
     /// Takes every entry that has come.
     pub(super) async fn walk(&mut self, reader: &mut Reader) -> Result<(), Failed> {
+        let mut turn = reader.position() + STRIDE;
         loop {
+            if reader.position() >= turn {
+                yield_now().await;
+                turn = reader.position() + STRIDE;
+            }
             let due = match reader.step() {
                 Ok(Step::Item(Item::Entry(entry))) => self.take(&entry).map_err(Failed::Rdb)?,
                 Ok(Step::Item(Item::Part(part))) => self.part(&part).map_err(Failed::Rdb)?,

@@ -20,8 +20,8 @@ impl Reader {
         if self.at - self.head.value_at < window {
             return Ok(None);
         }
-        let place = (self.dialect, self.db, self.base, self.start..self.at);
-        let bytes = &self.buf[..self.index(self.at)];
+        let place = (self.dialect, self.db, self.held.base, self.start..self.at);
+        let bytes = &self.held.bytes()[..self.index(self.at)];
         let head = entry(bytes, self.head.clone(), place, &mut self.scratch[0]);
         let head = head.map_err(|fault| fault.at(self.at))?;
         self.long = Some(Long {
@@ -44,7 +44,7 @@ impl Reader {
             long.given = at;
             given
         });
-        let value = &self.buf[self.index(given)..self.index(at)];
+        let value = &self.held.bytes()[self.index(given)..self.index(at)];
         let (key, meta) = match &self.long {
             Some(long) => (long.key.as_slice(), long.meta.as_slice()),
             None => (&[][..], &[][..]),
@@ -71,7 +71,7 @@ impl Reader {
             return Ok(Step::Item(self.part(Place::Last)));
         }
         let (at, body) = (self.at, self.index(self.start) + 1);
-        let bytes = &self.buf[..self.index(at)];
+        let bytes = &self.held.bytes()[..self.index(at)];
         let [one, two] = &mut self.scratch;
         let mut cut = Cut::new(bytes, body);
         let item = match found {
@@ -88,7 +88,7 @@ impl Reader {
             Found::ModuleAux => Ok(Item::ModuleAux(&bytes[body..])),
             Found::Entry => {
                 let head = std::mem::take(&mut self.head);
-                let place = (self.dialect, self.db, self.base, self.start..at);
+                let place = (self.dialect, self.db, self.held.base, self.start..at);
                 entry(bytes, head, place, one).map(Item::Entry)
             }
             Found::End(crc) => Ok(Item::End { crc }),
