@@ -14,6 +14,7 @@ mod check;
 mod create;
 mod delay;
 mod drill;
+mod follow;
 #[path = "../goodbooks/mod.rs"]
 mod goodbooks;
 mod hits;
@@ -33,7 +34,7 @@ use table::Row;
 
 type Scenario = fn() -> Vec<Row>;
 
-const SCENARIOS: [(&str, Scenario); 16] = [
+const SCENARIOS: [(&str, Scenario); 17] = [
     ("create-6", create::six),
     ("create-48", create::forty_eight),
     ("create-40-times", create::forty_times),
@@ -46,6 +47,7 @@ const SCENARIOS: [(&str, Scenario); 16] = [
     ("backup", backup::six),
     ("backup-sizes", backup::sizes),
     ("backup-stall", backup::stall),
+    ("follow", follow::three),
     ("restore", restore::four),
     ("restore-hottest", restore::hottest),
     ("restore-sizes", restore::sizes),

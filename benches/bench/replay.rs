@@ -95,8 +95,8 @@ pub struct Replayed {
     pub commands: u64,
 }
 
-/// Sends every `share`th key of a cluster element by element.
-pub fn by_elements(source: &Fleet, target: &Fleet, share: u64) -> Replayed {
+/// Sends every key of a cluster element by element.
+pub fn by_elements(source: &Fleet, target: &Fleet) -> Replayed {
     let bases: Vec<Vec<u8>> = source.iter().map(base_of).collect();
     let accepts = accepts();
     let start = Instant::now();
@@ -104,13 +104,9 @@ pub fn by_elements(source: &Fleet, target: &Fleet, share: u64) -> Replayed {
         .iter()
         .map(|server| (Pipe::to(server), Vec::new(), 0))
         .collect();
-    let (mut seen, mut keys, mut commands) = (0, 0, 0);
+    let (mut keys, mut commands) = (0, 0);
     for base in &bases {
         walk(base, |entry| {
-            seen += 1;
-            if seen % share != 0 {
-                return;
-            }
             keys += 1;
             let masters = pipes.len();
             let (pipe, bytes, count) = &mut pipes[owner(entry, masters)];
@@ -195,27 +191,27 @@ pub fn ask_about<'a>(fleet: &Fleet, verb: &[u8], keys: impl Iterator<Item = &'a 
 }
 
 /// A connection on which one flight is answered while the next is on its way.
-struct Pipe {
+pub struct Pipe {
     stream: TcpStream,
     due: usize,
 }
 
 impl Pipe {
-    fn to(server: &Server) -> Pipe {
+    pub fn to(server: &Server) -> Pipe {
         Pipe {
             stream: dial(&server.addr(), LIMIT).expect("a server that answers"),
             due: 0,
         }
     }
 
-    fn send(&mut self, bytes: &[u8], count: usize) {
+    pub fn send(&mut self, bytes: &[u8], count: usize) {
         let before = self.due;
         self.stream.write_all(bytes).expect("a server that reads");
         self.due += count;
         self.answers(before);
     }
 
-    fn finish(&mut self) {
+    pub fn finish(&mut self) {
         self.answers(self.due);
     }
 
