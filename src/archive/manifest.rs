@@ -188,6 +188,13 @@ pub struct Span {
     pub last_ms: u64,
 }
 
+impl Span {
+    /// How many bytes of the stream it is.
+    pub fn bytes(&self) -> u64 {
+        self.last_offset.saturating_sub(self.first_offset)
+    }
+}
+
 /// An object of the cluster as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part {

@@ -1,6 +1,7 @@
 //! What was written, merged over all shards in the order of its stamps.
 //!
-//! It is read as it is asked for: a few segments of each shard are in memory, however long the line is.
+//! It is read as it is asked for: of each shard the segment under way is in memory, and a few small ones or one
+//! large one behind it, however long the line is.
 //!
 //! **Slots that move.** While a slot moves, its keys go one by one: the taker's log has `RESTORE-ASKING`,
 //! then the giver's has `DEL` or `UNLINK` of the same key. Played into one place in this order, the last
@@ -20,9 +21,8 @@ use super::name::{EventKind, EventName};
 use super::segment::Owners;
 use super::strand::{Begin, StrandReader, Write};
 
-/// Segments that are read ahead, over all shards and at the most for one.
-const AHEAD: usize = 64;
-const MOST_AHEAD: usize = 8;
+/// Bytes of segments that are read ahead, over all shards.
+const AHEAD: u64 = 24 << 20;
 
 /// What a line tells next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Replay {
         };
         let (from_ms, until_ms) = (anchored.from_ms, moment.at_ms);
         replay.owners = owners(line, from_ms, until_ms);
-        let ahead = ahead(anchored.starts.len());
+        let most_bytes = most_bytes(anchored.starts.len());
         for start in &anchored.starts {
             let joined = line
                 .strand(start.shard)
@@ -72,7 +72,7 @@ impl Replay {
             let segments: Vec<Listed> = segments.iter().filter(is_needed).cloned().collect();
             let begin = start.offset.map_or(Begin::FirstCommand, Begin::Offset);
             let after_ms = if start.offset.is_some() { 0 } else { from_ms };
-            replay.add(start.shard, segments, begin, until_ms, after_ms, ahead);
+            replay.add(start.shard, segments, begin, until_ms, after_ms, most_bytes);
         }
         replay
     }
@@ -86,7 +86,7 @@ impl Replay {
     ) -> Replay {
         let mut replay = Replay::empty(repository);
         replay.owners = owners(line, from_ms, until_ms);
-        let ahead = ahead(line.strands.len());
+        let most_bytes = most_bytes(line.strands.len());
         for strand in &line.strands {
             for joined in &strand.joined {
                 let is_needed = |listed: &&Listed| {
@@ -102,7 +102,7 @@ impl Replay {
                     Begin::FirstCommand,
                     until_ms,
                     after_ms,
-                    ahead,
+                    most_bytes,
                 );
             }
         }
@@ -126,13 +126,13 @@ impl Replay {
         begin: Begin,
         until_ms: u64,
         after_ms: u64,
-        ahead: usize,
+        most_bytes: u64,
     ) {
         if segments.is_empty() {
             return;
         }
         let repository = &self.repository;
-        let reader = StrandReader::new(repository, shard, segments, begin, until_ms, ahead);
+        let reader = StrandReader::new(repository, shard, segments, begin, until_ms, most_bytes);
         self.strands.push(reader);
         self.after_ms.push(after_ms);
     }
@@ -199,6 +199,7 @@ fn owners(line: &TimeLine, from_ms: u64, until_ms: u64) -> VecDeque<EventName> {
     before.into_iter().last().into_iter().chain(after).collect()
 }
 
-fn ahead(strands: usize) -> usize {
-    (AHEAD / strands.max(1)).clamp(2, MOST_AHEAD)
+/// For one of so many strands.
+fn most_bytes(strands: usize) -> u64 {
+    AHEAD / strands.max(1) as u64
 }

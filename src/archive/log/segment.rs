@@ -146,8 +146,13 @@ impl Segment {
 
     /// The batches in order: when each came, and its bytes.
     pub fn frames(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        let frames = self.frames.iter();
-        frames.map(|(at_ms, range)| (*at_ms, &self.raw[range.clone()]))
+        (0..self.frames.len()).filter_map(|n| self.frame(n))
+    }
+
+    /// One of them.
+    pub fn frame(&self, n: usize) -> Option<(u64, &[u8])> {
+        let (at_ms, range) = self.frames.get(n)?;
+        Some((*at_ms, &self.raw[range.clone()]))
     }
 }
 

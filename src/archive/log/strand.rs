@@ -14,6 +14,9 @@ use super::name::SegmentName;
 use super::segment::Segment;
 use crate::rdb::LogReader;
 
+/// Segments of one shard that are read at once, at the most.
+const MOST_AHEAD: usize = 8;
+
 /// A command as a shard's master sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
@@ -36,6 +39,16 @@ pub(super) enum Begin {
     FirstCommand,
 }
 
+/// A segment being taken apart: command by command, for all of them together take up many times its bytes.
+struct UnderWay {
+    name: SegmentName,
+    segment: Segment,
+    /// The next batch.
+    next: usize,
+    /// Bytes that are still to be passed over.
+    skip: usize,
+}
+
 /// Reads one.
 pub(super) struct StrandReader {
     shard: u32,
@@ -43,7 +56,8 @@ pub(super) struct StrandReader {
     begin: Begin,
     /// Once it began: what cuts commands, and the offset after all that it was given.
     reading: Option<(LogReader, u64)>,
-    /// Whole commands, and whole transactions.
+    under_way: Option<UnderWay>,
+    /// A whole command, or a whole transaction.
     ready: VecDeque<Write>,
     /// Of a transaction that has not ended.
     open: Vec<Write>,
@@ -59,8 +73,9 @@ impl StrandReader {
         segments: Vec<Listed>,
         begin: Begin,
         until_ms: u64,
-        ahead: usize,
+        most_bytes: u64,
     ) -> StrandReader {
+        let ahead = ahead(&segments, most_bytes);
         let repository = repository.clone();
         let read = move |listed: Listed| {
             let repository = repository.clone();
@@ -74,6 +89,7 @@ impl StrandReader {
             segments: stream::iter(segments).map(read).buffered(ahead).boxed(),
             begin,
             reading: None,
+            under_way: None,
             ready: VecDeque::new(),
             open: Vec::new(),
             last_ms: 0,
@@ -85,11 +101,15 @@ impl StrandReader {
     /// When the next command came; `None` when no more came in time.
     pub(super) async fn peek(&mut self) -> Result<Option<u64>, ArchiveError> {
         while self.ready.is_empty() && !self.is_over {
-            match self.segments.next().await {
-                None => self.is_over = true,
-                Some(segment) => {
-                    let (name, segment) = segment?;
-                    self.take(&name, &segment)?;
+            if !self.step()? {
+                // Before the next comes.
+                self.under_way = None;
+                match self.segments.next().await {
+                    None => self.is_over = true,
+                    Some(segment) => {
+                        let (name, segment) = segment?;
+                        self.begin(name, segment)?;
+                    }
                 }
             }
         }
@@ -102,7 +122,7 @@ impl StrandReader {
         self.ready.pop_front()
     }
 
-    fn take(&mut self, name: &SegmentName, segment: &Segment) -> Result<(), ArchiveError> {
+    fn begin(&mut self, name: SegmentName, segment: Segment) -> Result<(), ArchiveError> {
         let first = name.span.first_offset;
         let begin = match self.begin {
             Begin::Offset(offset) => offset,
@@ -115,50 +135,74 @@ impl StrandReader {
             }
             Begin::FirstCommand => segment.head.first_command,
         };
-        let (reader, at) = self
+        let (_, at) = self
             .reading
             .get_or_insert_with(|| (LogReader::new(begin), begin));
-        // What stands in an earlier segment too is passed over.
-        let mut skip = usize::try_from(at.saturating_sub(first)).unwrap_or(usize::MAX);
-        let malformed = |why: String| ChunkError::Unpacked {
-            name: name.name(),
-            why,
-        };
         if first > *at {
             let why = format!("it begins at offset {first}, and what comes before ends at {at}");
-            return Err(malformed(why).into());
+            return Err(malformed(&name, why).into());
         }
-        for (at_ms, bytes) in segment.frames() {
-            let passed = skip.min(bytes.len());
-            skip -= passed;
-            let bytes = &bytes[passed..];
-            if bytes.is_empty() {
-                continue;
-            }
-            self.last_ms = self.last_ms.max(at_ms);
-            *at += bytes.len() as u64;
-            reader.push(bytes);
-            while let Some(command) = reader.step().map_err(|why| malformed(why.to_string()))? {
-                let write = Write {
-                    shard: self.shard,
-                    at_ms: self.last_ms,
-                    offset: command.end,
-                    words: command
-                        .words
-                        .iter()
-                        .map(|word| Bytes::copy_from_slice(word))
-                        .collect(),
-                };
-                gather(write, &mut self.open, &mut self.ready);
-            }
-            // What comes later is later still.
-            if self.last_ms > self.until_ms {
-                self.is_over = true;
-                break;
-            }
-        }
+        // What stands in an earlier segment too is passed over.
+        let skip = usize::try_from(at.saturating_sub(first)).unwrap_or(usize::MAX);
+        self.under_way = Some(UnderWay {
+            name,
+            segment,
+            next: 0,
+            skip,
+        });
         Ok(())
     }
+
+    /// Reads the next command of the segment under way, or its next batch; whether there was either.
+    fn step(&mut self) -> Result<bool, ArchiveError> {
+        let (Some(under_way), Some((reader, at))) = (&mut self.under_way, &mut self.reading) else {
+            return Ok(false);
+        };
+        let command = reader.step();
+        if let Some(command) = command.map_err(|why| malformed(&under_way.name, why.to_string()))? {
+            let words = command.words.iter();
+            let write = Write {
+                shard: self.shard,
+                at_ms: self.last_ms,
+                offset: command.end,
+                words: words.map(|word| Bytes::copy_from_slice(word)).collect(),
+            };
+            gather(write, &mut self.open, &mut self.ready);
+            return Ok(true);
+        }
+        // What comes later is later still.
+        if self.last_ms > self.until_ms {
+            self.is_over = true;
+            return Ok(false);
+        }
+        let Some((at_ms, bytes)) = under_way.segment.frame(under_way.next) else {
+            return Ok(false);
+        };
+        under_way.next += 1;
+        let passed = under_way.skip.min(bytes.len());
+        under_way.skip -= passed;
+        if passed < bytes.len() {
+            self.last_ms = self.last_ms.max(at_ms);
+            *at += (bytes.len() - passed) as u64;
+            reader.push(&bytes[passed..]);
+        }
+        Ok(true)
+    }
+}
+
+fn malformed(name: &SegmentName, why: String) -> ChunkError {
+    ChunkError::Unpacked {
+        name: name.name(),
+        why,
+    }
+}
+
+/// How many of these segments may be read at once, so that they are no more bytes than that; one at the
+/// least.
+fn ahead(segments: &[Listed], most_bytes: u64) -> usize {
+    let raw = segments.iter().map(|listed| listed.name.span.bytes());
+    let longest = raw.max().unwrap_or_default().max(1);
+    usize::try_from(most_bytes / longest).map_or(MOST_AHEAD, |ahead| ahead.clamp(1, MOST_AHEAD))
 }
 
 /// A transaction counts when it ends, whole.
@@ -177,6 +221,44 @@ fn gather(write: Write, open: &mut Vec<Write>, ready: &mut VecDeque<Write>) {
         (false, true) => {
             open.push(write);
             ready.extend(open.drain(..).map(|one| Write { at_ms, ..one }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::{SnapshotId, Span};
+
+    #[test]
+    fn many_small_segments_are_read_at_once_or_one_large_one() {
+        let listed = |bytes: u64| Listed {
+            name: SegmentName {
+                line: super::super::name::LineId {
+                    folder: "shop".into(),
+                    run: SnapshotId::new(1, 1),
+                },
+                shard: 0,
+                seq: 0,
+                replid: "8371b4fb".into(),
+                span: Span {
+                    first_offset: 7,
+                    last_offset: 7 + bytes,
+                    first_ms: 1,
+                    last_ms: 2,
+                },
+            },
+            bytes: 10,
+        };
+        for (lengths, at_once) in [
+            (&[][..], 8),
+            (&[100, 200], 8),
+            (&[100, 3 << 20], 2),
+            (&[8 << 20, 5], 1),
+            (&[64 << 20], 1),
+        ] {
+            let segments: Vec<Listed> = lengths.iter().map(|&bytes| listed(bytes)).collect();
+            assert_eq!(ahead(&segments, 8 << 20), at_once, "{lengths:?}");
         }
     }
 }
