@@ -17,8 +17,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::feeding::feed;
 use super::ousted::{SILENCE, Watch, is_ousted};
-use super::packer::BATCH;
-use super::parcel::{NAMED, Parcel, Tally};
+use super::packer::{BATCH, LEAST_BATCH};
+use super::parcel::{NAMED, Parcel, Room, Tally};
 use super::refusal::{Refusal, Refused};
 use super::routes::Table;
 use super::stray::{Stray, recover};
@@ -28,8 +28,11 @@ use crate::cluster::lane::{Answers, Batch};
 use crate::model::words::counted;
 use crate::model::{Events, NodeAddr};
 
-/// Parcels that one master has on their way or waiting.
+/// Parcels that one master has on their way or waiting, at the most.
 const ROOM: usize = 16;
+/// The same of all masters, where they are not many; of many masters two each, which are smaller.
+const ALL_ROOM: usize = 64;
+const ROOM_EACH: usize = 2;
 /// Empty batches that wait to be filled again.
 const SPARE: usize = 64;
 /// How long a master may take for one answer: the largest value that it accepts takes seconds.
@@ -57,6 +60,8 @@ pub(super) struct Inner {
     pub doubt: tokio::sync::Notify,
     failed: watch::Sender<Option<Arc<Trouble>>>,
     pub window: Arc<AtomicUsize>,
+    /// Room for parcels of all masters.
+    room: Arc<Semaphore>,
     /// Batches that were answered. Were they freed, each new one would be taken from the system page by page.
     spare: Mutex<Vec<Batch>>,
 }
@@ -77,6 +82,7 @@ impl Feeds {
         is_strict: bool,
         window: Arc<AtomicUsize>,
     ) -> Feeds {
+        let masters = watch.routes.now().masters.len();
         let (strays, straying) = mpsc::unbounded_channel();
         let inner = Arc::new(Inner {
             watch,
@@ -90,6 +96,7 @@ impl Feeds {
             doubt: tokio::sync::Notify::new(),
             failed: watch::Sender::new(None),
             window,
+            room: Arc::new(Semaphore::new(ALL_ROOM.max(ROOM_EACH * masters))),
             spare: Mutex::default(),
         });
         Feeds {
@@ -137,8 +144,16 @@ impl Feeds {
     ) -> Result<(), Arc<Trouble>> {
         let way = self.inner.way(addr);
         let mut failed = self.inner.failed.subscribe();
+        let room = async {
+            let own = way.room.clone().acquire_owned().await.ok()?;
+            let shared = self.inner.room.clone().acquire_owned().await.ok()?;
+            Some(Room {
+                _own: own,
+                _shared: shared,
+            })
+        };
         let room = tokio::select! {
-            room = way.room.clone().acquire_owned() => room.ok(),
+            room = room => room,
             why = failed.wait_for(Option::is_some) => {
                 return Err(cause(why.ok().and_then(|why| why.clone())));
             }
@@ -254,7 +269,7 @@ impl Inner {
             return;
         };
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < SPARE && (BATCH..2 * BATCH).contains(&batch.room()) {
+        if spare.len() < SPARE && (LEAST_BATCH..2 * BATCH).contains(&batch.room()) {
             batch.clear();
             spare.push(batch);
         }

@@ -19,7 +19,10 @@ use crate::rdb::{Digester, Entry, Family, Item, Part, Place, RdbError, Reader, S
 
 /// How large a batch becomes, and how many commands it has, at the most.
 pub(super) const BATCH: usize = 128 << 10;
+pub(super) const LEAST_BATCH: usize = 16 << 10;
 const COMMANDS: usize = 1024;
+/// What one packer holds in batches that are not full: with many masters each is smaller.
+const OPEN: usize = 4 << 20;
 /// How much is walked over before others get their turn.
 const STRIDE: u64 = 256 << 10;
 /// How far the last command of a batch goes beyond that as a rule.
@@ -36,6 +39,8 @@ pub(super) struct Packer<'a> {
     loading: &'a Loading<'a>,
     shard: usize,
     table: Arc<Table>,
+    /// How large a batch becomes here.
+    batch: usize,
     /// What waits to become large enough, for each master and database.
     open: BTreeMap<(usize, u64), (Batch, Vec<u16>)>,
     tickets: Vec<Arc<Ticket>>,
@@ -63,10 +68,12 @@ enum Due<'a> {
 
 impl<'a> Packer<'a> {
     pub(super) fn new(loading: &'a Loading<'a>, shard: usize) -> Packer<'a> {
+        let table = loading.routes.now();
         Packer {
             loading,
             shard,
-            table: loading.routes.now(),
+            batch: batch_bytes(table.masters.len()),
+            table,
             open: BTreeMap::new(),
             tickets: Vec::new(),
             payload: Vec::new(),
@@ -144,9 +151,10 @@ impl<'a> Packer<'a> {
         }
         // Where nobody owns the slot just now, the first master says who does as soon as one does.
         let way = (self.table.owner(slot).unwrap_or(0), entry.db);
+        let most = self.batch;
         let begun = || {
             (
-                loading.feeds.batch(BATCH + ROOM),
+                loading.feeds.batch(most + ROOM),
                 Vec::with_capacity(COMMANDS),
             )
         };
@@ -159,7 +167,7 @@ impl<'a> Packer<'a> {
         self.packed.0 += 1;
         self.packed.1 += entry.range.end.saturating_sub(entry.range.start);
         slots.push(slot);
-        Ok(match batch.size() >= BATCH || batch.len() >= COMMANDS {
+        Ok(match batch.size() >= most || batch.len() >= COMMANDS {
             true => Due::Full(way),
             false => Due::Nothing,
         })
@@ -265,9 +273,32 @@ impl<'a> Packer<'a> {
     }
 }
 
+/// How large a batch becomes with so many masters.
+fn batch_bytes(masters: usize) -> usize {
+    (OPEN / masters.max(1)).clamp(LEAST_BATCH, BATCH)
+}
+
 /// Dropped on the way, its pieces are not done.
 impl Drop for Packer<'_> {
     fn drop(&mut self) {
         self.tickets.iter().for_each(|ticket| ticket.void());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_many_masters_what_waits_is_no_more() {
+        for (masters, bytes) in [
+            (0, BATCH),
+            (4, BATCH),
+            (32, BATCH),
+            (100, OPEN / 100),
+            (1000, LEAST_BATCH),
+        ] {
+            assert_eq!(batch_bytes(masters), bytes, "{masters}");
+        }
     }
 }

@@ -20,8 +20,14 @@ pub(super) struct Parcel {
     pub tickets: Vec<Arc<Ticket>>,
     /// When it went out again for the first time.
     pub since: Option<Instant>,
-    /// Its place among those that its master may have.
-    pub room: Option<OwnedSemaphorePermit>,
+    /// Its place among those that may be under way.
+    pub room: Option<Room>,
+}
+
+/// A place among the parcels of one master, and among those of all.
+pub(super) struct Room {
+    pub _own: OwnedSemaphorePermit,
+    pub _shared: OwnedSemaphorePermit,
 }
 
 /// A piece of the snapshot; it is done when nobody holds its ticket any more.
