@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 const TURNS: usize = 3;
 /// Keys of each shard, each written so often in a turn.
 const KEYS: usize = 20_000;
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 100;
 /// Bytes of a value, and commands in a pipeline.
 const VALUE: usize = 100;
 const PIPELINE: usize = 64;

@@ -2,10 +2,8 @@
 //!
 //! `Ready` has every RESTORE command made beforehand and only writes and counts answers, a thread for
 //! each master: no load can be faster. `by_elements` does what migration tools do that take values apart:
-//! each is decoded and built up by a command for each of its elements, pipelined, a connection for each
-//! master. As many commands are in a pipeline as RedisShake has by default (`pipeline_count_limit` in its
-//! guide's `config.md`: 1024); librdb's `rdb-cli` waits after 200 (`PIPELINE_DEPTH_DEF` in its
-//! `respToRedisLoader.c`), each sent by a call of its own. Here a whole pipeline is one write.
+//! each is decoded and built up by a command for each of its elements, a thread and a connection for each
+//! master, in one of two ways (`Way`).
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use goodcache::rdb::{
-    Accepts, Bridged, Elements, Entry, Item, Limits, Reader, Step, Vendor, bridge,
+    Accepts, Bridged, Elements, Entry, Item, Limits, Reader, Step, Vendor, Writer, bridge,
 };
 
 use crate::backup::{addr_of, read, runtime};
@@ -23,8 +21,6 @@ use crate::support::{Fleet, Server};
 const LIMIT: Duration = Duration::from_secs(60);
 /// Bytes that are written before answers are read; so much again is under way meanwhile.
 const FLIGHT: usize = 256 << 10;
-/// Commands that are written at the most before answers are read, element by element.
-const PIPELINE: usize = 1024;
 const SLOTS: usize = 16_384;
 /// One element a command.
 const SINGLE: Limits = Limits {
@@ -95,67 +91,137 @@ pub struct Replayed {
     pub commands: u64,
 }
 
-/// Sends every key of a cluster element by element.
-pub fn by_elements(source: &Fleet, target: &Fleet) -> Replayed {
-    let bases: Vec<Vec<u8>> = source.iter().map(base_of).collect();
-    let accepts = accepts();
-    let start = Instant::now();
-    let mut pipes: Vec<(Pipe, Vec<u8>, usize)> = target
-        .iter()
-        .map(|server| (Pipe::to(server), Vec::new(), 0))
-        .collect();
-    let (mut keys, mut commands) = (0, 0);
-    for base in &bases {
-        walk(base, |entry| {
-            keys += 1;
-            let masters = pipes.len();
-            let (pipe, bytes, count) = &mut pipes[owner(entry, masters)];
-            let before = *count;
-            build(entry, accepts, bytes, count);
-            commands += (*count - before) as u64;
-            if bytes.len() >= FLIGHT || *count >= PIPELINE {
-                pipe.send(bytes, *count);
-                bytes.clear();
-                *count = 0;
-            }
-        });
+/// How a migration tool writes.
+#[derive(Debug, Clone, Copy)]
+pub enum Way {
+    /// RedisShake 4: commands gather in a Go `bufio.Writer`, of 4,096 bytes, and twice its
+    /// `pipeline_count_limit` of 1,024 are unanswered at the most (`redis_standalone_writer.go`). Here
+    /// nothing waits for its 10 ms timer, and answers cost next to nothing.
+    Buffered,
+    /// librdb's loader, which `rdb-cli` is made of: a `sendmsg` a command, 200 unanswered at the most
+    /// (`PIPELINE_DEPTH_DEF` in `respToRedisLoader.c`).
+    OneByOne,
+}
+
+impl Way {
+    fn bytes(self) -> usize {
+        match self {
+            Way::Buffered => 4096,
+            Way::OneByOne => 1,
+        }
     }
-    for (mut pipe, bytes, count) in pipes {
-        pipe.send(&bytes, count);
-        pipe.finish();
-    }
-    Replayed {
-        elapsed: start.elapsed(),
-        keys,
-        commands,
+
+    fn unanswered(self) -> usize {
+        match self {
+            Way::Buffered => 2048,
+            Way::OneByOne => 200,
+        }
     }
 }
 
-/// The commands that build one key up.
-fn build(entry: &Entry<'_>, accepts: Accepts, out: &mut Vec<u8>, count: &mut usize) {
-    let elements = Elements::of(entry, accepts, SINGLE).expect("a value that is sound");
-    let mut elements = elements.unwrap_or_else(|reason| panic!("it cannot go: {reason}"));
-    while let Some(batch) = elements.next_batch().expect("a value that is sound") {
-        for command in batch.commands() {
-            // What a try before may have left: there was none.
-            if command.name() == b"UNLINK" {
-                continue;
-            }
-            // A string is set by those tools, not appended to.
-            let name = match command.name() {
-                b"APPEND" => b"SET",
-                name => name,
-            };
-            let mut words = vec![name, entry.key];
-            words.extend(command.arguments());
-            encode(out, &words);
-            *count += 1;
+/// Every key of a cluster as a file for each master of a target.
+pub fn files_of(source: &Fleet, masters: usize) -> Vec<Vec<u8>> {
+    let mut writers: Vec<Writer> = Vec::new();
+    each_entry(source, |entry| {
+        writers.resize_with(masters, || Writer::new(entry.dialect));
+        let writer = &mut writers[owner(entry, masters)];
+        writer.entry(entry).expect("a type that is known");
+    });
+    writers.into_iter().map(Writer::finish).collect()
+}
+
+/// Sends every key of those files to its master, element by element.
+pub fn by_elements(files: &[Vec<u8>], target: &Fleet, way: Way) -> Replayed {
+    let start = Instant::now();
+    let sent: Vec<(u64, u64)> = thread::scope(|scope| {
+        let sending = files.iter().zip(target.iter());
+        let sending: Vec<_> = sending
+            .map(|(file, server)| scope.spawn(move || Sending::to(server, way).all(file)))
+            .collect();
+        let ended = sending.into_iter().map(|thread| thread.join());
+        ended
+            .map(|sent| sent.expect("a thread that ends"))
+            .collect()
+    });
+    Replayed {
+        elapsed: start.elapsed(),
+        keys: sent.iter().map(|(keys, _)| keys).sum(),
+        commands: sent.iter().map(|(_, commands)| commands).sum(),
+    }
+}
+
+/// One master being sent commands.
+struct Sending {
+    pipe: Pipe,
+    way: Way,
+    bytes: Vec<u8>,
+    waiting: usize,
+    commands: u64,
+}
+
+impl Sending {
+    fn to(server: &Server, way: Way) -> Sending {
+        Sending {
+            pipe: Pipe::to(server),
+            way,
+            bytes: Vec::new(),
+            waiting: 0,
+            commands: 0,
         }
     }
-    if let Some(ms) = entry.expires_ms {
-        let mut digits = [0; 24];
-        encode(out, &[b"PEXPIREAT", entry.key, decimal(ms, &mut digits)]);
-        *count += 1;
+
+    /// How many keys by how many commands.
+    fn all(mut self, file: &[u8]) -> (u64, u64) {
+        let (accepts, mut keys) = (accepts(), 0);
+        walk(file, |entry| {
+            keys += 1;
+            self.key(entry, accepts);
+        });
+        self.write();
+        self.pipe.finish();
+        (keys, self.commands)
+    }
+
+    /// The commands that build one key up.
+    fn key(&mut self, entry: &Entry<'_>, accepts: Accepts) {
+        let elements = Elements::of(entry, accepts, SINGLE).expect("a value that is sound");
+        let mut elements = elements.unwrap_or_else(|reason| panic!("it cannot go: {reason}"));
+        while let Some(batch) = elements.next_batch().expect("a value that is sound") {
+            for command in batch.commands() {
+                // What a try before may have left: there was none.
+                if command.name() == b"UNLINK" {
+                    continue;
+                }
+                // A string is set by those tools, not appended to.
+                let name = match command.name() {
+                    b"APPEND" => b"SET",
+                    name => name,
+                };
+                let mut words = vec![name, entry.key];
+                words.extend(command.arguments());
+                self.command(&words);
+            }
+        }
+        if let Some(ms) = entry.expires_ms {
+            let mut digits = [0; 24];
+            self.command(&[b"PEXPIREAT", entry.key, decimal(ms, &mut digits)]);
+        }
+    }
+
+    fn command(&mut self, words: &[&[u8]]) {
+        append(&mut self.bytes, words);
+        self.waiting += 1;
+        self.commands += 1;
+        if self.bytes.len() >= self.way.bytes() {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        self.pipe.write(&self.bytes, self.waiting);
+        self.bytes.clear();
+        self.waiting = 0;
+        self.pipe.answers_above(self.way.unanswered());
     }
 }
 
@@ -190,6 +256,21 @@ pub fn ask_about<'a>(fleet: &Fleet, verb: &[u8], keys: impl Iterator<Item = &'a 
     }
 }
 
+/// A command as it is on the wire, appended as fast as may be.
+fn append(out: &mut Vec<u8>, words: &[&[u8]]) {
+    let number = |out: &mut Vec<u8>, sign: u8, number: usize| {
+        out.push(sign);
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        out.extend_from_slice(b"\r\n");
+    };
+    number(out, b'*', words.len());
+    for word in words {
+        number(out, b'$', word.len());
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
 /// A connection on which one flight is answered while the next is on its way.
 pub struct Pipe {
     stream: TcpStream,
@@ -209,6 +290,16 @@ impl Pipe {
         self.stream.write_all(bytes).expect("a server that reads");
         self.due += count;
         self.answers(before);
+    }
+
+    fn write(&mut self, bytes: &[u8], count: usize) {
+        self.stream.write_all(bytes).expect("a server that reads");
+        self.due += count;
+    }
+
+    /// Waits until no more than so many are unanswered.
+    fn answers_above(&mut self, most: usize) {
+        self.answers(self.due.saturating_sub(most));
     }
 
     pub fn finish(&mut self) {

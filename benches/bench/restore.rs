@@ -14,7 +14,7 @@ use crate::backup::{
     LIMIT, MASTERS, SCALE, SHARDS, WHOLE_GB, gigabytes, load, number, take, wanted_sizes,
 };
 use crate::hits;
-use crate::replay::{self, Ready};
+use crate::replay::{self, Ready, Way};
 use crate::support::{Fleet, Home, Outcome};
 use crate::table::{Row, median, seconds};
 use crate::tool::{Peak, time_of};
@@ -54,10 +54,8 @@ pub fn four() -> Vec<Row> {
         &theirs,
     );
     let is_near = beside.ratio.is_some_and(|ratio| 1.0 / ratio <= TIMES_READY);
-    let mut rows = vec![
-        beside.aims_at(format!("at most {TIMES_READY} times as long"), is_near),
-        elements(&what, &source, &target, &ours),
-    ];
+    let mut rows = vec![beside.aims_at(format!("at most {TIMES_READY} times as long"), is_near)];
+    rows.extend(elements(&what, &source, &target, &ours));
     rows.push(proof(&what, &home, &target, &peak));
     rows.push(peak.row_below(&what, MOST_MIB));
     rows
@@ -144,22 +142,35 @@ pub fn hottest() -> Vec<Row> {
     ]
 }
 
-fn elements(what: &str, source: &Fleet, target: &Fleet, ours: &[Option<Duration>]) -> Row {
-    empty(target);
-    let replayed = replay::by_elements(source, target);
-    eprintln!(
-        "bench: {} keys by {} commands in {:?}",
-        replayed.keys, replayed.commands, replayed.elapsed
-    );
-    let mut row = Row::of_times(
-        format!("{what}, beside its elements one by one"),
-        &[median(ours)],
-        &[Some(replayed.elapsed)],
-    );
-    row.ours = median(ours).map_or("failed".to_owned(), |time| {
-        format!("{} s", seconds(time.as_secs_f64()))
-    });
-    row.at_least(TIMES_ELEMENTS)
+/// Element by element, as two tools do it.
+fn elements(
+    what: &str,
+    source: &Fleet,
+    target: &Fleet,
+    ours: &[Option<Duration>],
+) -> impl Iterator<Item = Row> {
+    let files = replay::files_of(source, TARGETS);
+    let ways = [
+        (Way::Buffered, "4 KiB a write"),
+        (Way::OneByOne, "each by a write of its own"),
+    ];
+    ways.into_iter().map(move |(way, words)| {
+        empty(target);
+        let replayed = replay::by_elements(&files, target, way);
+        eprintln!(
+            "bench: {} keys by {} commands in {:?}",
+            replayed.keys, replayed.commands, replayed.elapsed
+        );
+        let mut row = Row::of_times(
+            format!("{what}, beside its elements one by one, {words}"),
+            &[median(ours)],
+            &[Some(replayed.elapsed)],
+        );
+        row.ours = median(ours).map_or("failed".to_owned(), |time| {
+            format!("{} s", seconds(time.as_secs_f64()))
+        });
+        row.at_least(TIMES_ELEMENTS)
+    })
 }
 
 /// How fast what is there is read back and compared.
