@@ -29,7 +29,7 @@ use crate::model::words::counted;
 use crate::model::{Events, NodeAddr};
 
 /// Parcels that one master has on their way or waiting, at the most.
-const ROOM: usize = 16;
+const ROOM: usize = 32;
 /// The same of all masters, where they are not many; of many masters two each, which are smaller.
 const ALL_ROOM: usize = 64;
 const ROOM_EACH: usize = 2;
