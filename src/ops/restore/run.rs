@@ -23,7 +23,7 @@ use super::parcel::Tally;
 use super::parts;
 use super::plan::{Known, Plan, plan};
 use super::prove::Proof;
-use super::replicas::replicated;
+use super::replicas::{histories, replicated};
 use super::report::Restored;
 use super::routes::{Routes, Table};
 use super::sums::Sums;
@@ -298,6 +298,8 @@ impl Running {
         if !self.journal.is_resumed {
             self.journal.noted.had_keys =
                 self.target.keys() > 0 && self.options.existing != Existing::Flush;
+            let now = histories(&self.place.access, &self.place.ground).await;
+            self.journal.noted.histories = now.ok();
         }
         self.journal.write()?;
         if self.options.existing == Existing::Flush && !self.journal.noted.is_flushed {

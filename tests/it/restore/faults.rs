@@ -191,3 +191,43 @@ fn interrupted_it_says_how_to_go_on() {
     assert!(done < all && all > 0, "{told}");
     proven(stage.restore(&target[0].addr(), &[]).run());
 }
+
+/// How many keys it was sent.
+fn restored(server: &Server) -> u64 {
+    let line = server.field(&["INFO", "commandstats"], "cmdstat_restore");
+    let calls = line.and_then(|line| line.strip_prefix("calls=")?.split(',').next()?.parse().ok());
+    calls.unwrap_or(0)
+}
+
+#[test]
+fn a_failover_to_a_replica_with_old_values_is_survived_where_they_are_replaced() {
+    let stage = sown(6000);
+    let old = |_| Spec::with_args(&["--cluster-replica-validity-factor", "0"]);
+    let mut target = Fleet::start_with(6, old);
+    target.join(3);
+    for server in target.iter().take(3) {
+        let mut wire = server.connect().unwrap();
+        for n in 0..6000 {
+            let _ = wire.ask(&["SET", &format!("seed:{n}"), "old"]).unwrap();
+        }
+    }
+    let addr = target[0].addr();
+    let words = ["--rate", "300KiB", "--replace", "--confirm", &addr];
+    let running = stage.restore(&addr, &words).spawn();
+    until("keys arrive", LIMIT, || restored(&target[0]) > 50);
+    // From now on its replica gets nothing, and asks in vain.
+    target[0].cli(&["ACL", "SETUSER", "default", "-sync", "-psync"]);
+    target[0].cli(&["CLIENT", "KILL", "TYPE", "replica"]);
+    let before = restored(&target[0]);
+    until("more keys are replaced", LIMIT, || {
+        restored(&target[0]) > before + 200
+    });
+    target[0].kill();
+    let outcome = running.wait();
+    assert_eq!(target[3].cli(&["ROLE"]).lines().next(), Some("master"));
+    let told = "hold something else";
+    assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    let report = proven(outcome);
+    let source: Vec<&Server> = stage.source.iter().collect();
+    assert_eq!(report["proof"]["keys_equal"], keys(&source));
+}
