@@ -215,6 +215,7 @@ impl Loading<'_> {
                 self.counts.large.fetch_add(1, Ordering::Relaxed);
                 self.count(Packed::Whole, &large.entry());
             }
+            Sent::Refused(refused) => self.feeds.tally().refuse(refused),
             Sent::Busy => drop(self.feeds.tally().busy.fetch_add(1, Ordering::Relaxed)),
             Sent::Impossible(reason) => self.count(Packed::Impossible(reason), &large.entry()),
         }

@@ -7,12 +7,14 @@
 mod absolute;
 mod asking;
 mod bases;
+mod bench;
 mod big;
 mod brake;
 mod carried;
 mod feed;
 mod feeding;
 mod fields;
+mod following;
 mod heat;
 mod jobs;
 mod journal;

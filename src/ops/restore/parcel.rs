@@ -1,7 +1,7 @@
 //! Commands for one master on their way, and the pieces of the snapshot that they are of.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
@@ -51,6 +51,17 @@ pub(super) struct Tally {
 
 /// Refusals that are kept by name.
 pub(super) const NAMED: usize = 20;
+
+impl Tally {
+    /// Notes a command that was refused for good.
+    pub(super) fn refuse(&self, refused: Refused) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let mut list = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.len() < NAMED {
+            list.push(refused);
+        }
+    }
+}
 
 impl Ticket {
     pub(super) fn new(

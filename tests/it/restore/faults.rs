@@ -150,6 +150,87 @@ fn a_slot_that_moves_in_the_middle_is_followed() {
     proven(running.wait());
 }
 
+/// A snapshot with small keys and a large one in the slot of `h`.
+fn with_a_slot_of_its_own() -> Stage {
+    let stage = Stage {
+        home: Home::new(),
+        source: empty(1),
+    };
+    stage.fill();
+    let script = "for i = 1, 4000 do
+            redis.call('HSET', '{h}large', 'field:' .. i, redis.sha1hex(i))
+        end
+        for i = 1, 50 do
+            redis.call('SET', '{h}' .. i, 'v')
+        end
+        redis.call('PEXPIREAT', '{h}large', 4102444800000)";
+    stage.source[0].cli(&["EVAL", script, "1", "{h}"]);
+    stage.backup();
+    stage
+}
+
+#[test]
+fn a_slot_that_stays_half_moved_is_filled_where_it_goes_to() {
+    let stage = with_a_slot_of_its_own();
+    let all = keys(&[&stage.source[0]]);
+    let target = empty(2);
+    let servers: Vec<&Server> = target.iter().collect();
+    let (_, to) = half_move(&target, "h");
+    let addr = target[0].addr();
+    let parts = ["--max-stall", "1ms"];
+    let report = proven(stage.restore(&addr, &parts).run());
+    assert!(report["sent_again"].as_u64().unwrap() >= 50, "{report:#}");
+    assert_eq!((&report["in_parts"], keys(&servers)), (&1.into(), all));
+    let fields = || asked(&target[to], &["HLEN", "{h}large"]);
+    assert!(fields().contains("4000"), "{}", fields());
+    let replaced = ["--max-stall", "1ms", "--replace", "--confirm", &addr];
+    let report = proven(stage.restore(&addr, &replaced).run());
+    assert_eq!((&report["keys"], keys(&servers)), (&all.into(), all));
+    assert!(fields().contains("4000"), "{}", fields());
+    let kept = ["--max-stall", "1ms", "--skip-existing"];
+    let report = proven(stage.restore(&addr, &kept).run());
+    assert_eq!((&report["kept"], keys(&servers)), (&all.into(), all));
+}
+
+#[test]
+fn what_a_half_moved_slot_has_left_is_replaced_or_stays() {
+    let stage = with_a_slot_of_its_own();
+    let all = keys(&[&stage.source[0]]);
+    for (more, kept) in [("--skip-existing", 2), ("--replace", 0)] {
+        let target = empty(2);
+        let servers: Vec<&Server> = target.iter().collect();
+        let addr = target[0].addr();
+        for server in &servers {
+            for key in ["{h}large", "{h}1"] {
+                // The other one refuses it.
+                let _ = server.ask(&["SET", key, "old"]).unwrap();
+            }
+        }
+        let (from, _) = half_move(&target, "h");
+        let words = ["--max-stall", "1ms", more, "--confirm", &addr];
+        let report = proven(stage.restore(&addr, &words).run());
+        assert_eq!((&report["kept"], keys(&servers)), (&kept.into(), all));
+        let is_old = target[from].ask(&["GET", "{h}large"]).unwrap().text();
+        assert_eq!(is_old.is_ok_and(|said| said == "old"), kept > 0, "{more}");
+    }
+}
+
+#[test]
+fn a_mark_that_a_killed_run_left_is_no_key_of_anybody() {
+    let stage = with_a_slot_of_its_own();
+    let target = empty(1);
+    let addr = target[0].addr();
+    let hash = xxhash_rust::xxh3::xxh3_64(b"{h}large");
+    let slot = goodcache::model::Slot::of_key(b"{h}");
+    let tag = goodcache::cluster::key_in(&goodcache::model::SlotSet::range(slot, slot)).unwrap();
+    let mark = format!("{{{tag}}}goodcache-restore:{hash:016x}");
+    target[0].cli(&["SET", "{h}large", &mark]);
+    let words = ["--max-stall", "1ms", "--skip-existing"];
+    let report = proven(stage.restore(&addr, &words).run());
+    assert_eq!(report["kept"], 0, "{report:#}");
+    assert_eq!(target[0].cli(&["HLEN", "{h}large"]).trim(), "4000");
+}
+
 #[test]
 fn a_poisoned_piece_is_never_sent() {
     let stage = Stage::new();
