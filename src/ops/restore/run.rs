@@ -211,7 +211,7 @@ impl Running {
         let masters = self.routes.now().masters.clone();
         let brake = Brake::new(
             &self.place.access,
-            &masters,
+            &self.routes,
             self.options.rate,
             self.options.max_latency,
         );
