@@ -43,10 +43,10 @@ mod sums;
 mod target;
 mod touched;
 mod trouble;
+mod warming;
 mod waves;
 
 pub use brake::HeldBack;
-pub use heat::Warmth;
 pub use journal::how_far;
 pub use load::{Database, Impossible};
 pub use order::{Existing, Options, Order, Place};
@@ -58,3 +58,4 @@ pub use run::{Prepared, prepare};
 pub use select::Select;
 pub use target::Master;
 pub use trouble::Trouble;
+pub use warming::Warmth;

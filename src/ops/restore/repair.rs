@@ -156,6 +156,7 @@ impl Running {
             heats: None,
             sums: None,
             done,
+            is_warming: false,
             pieces: 0,
         };
         let sent = async {

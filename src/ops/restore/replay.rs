@@ -144,6 +144,7 @@ impl Running {
             heats: None,
             sums: None,
             done,
+            is_warming: false,
             pieces: 0,
         };
         loading.run(wanted, 1).await?;

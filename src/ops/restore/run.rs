@@ -11,7 +11,6 @@ use super::bases::Bases;
 use super::big::Big;
 use super::brake::{Brake, HeldBack};
 use super::feed::Feeds;
-use super::heat::Warmth;
 use super::jobs::Job;
 use super::journal::{Asked, Journal, how};
 use super::load::Counts;
@@ -30,6 +29,7 @@ use super::sums::Sums;
 use super::target::Target;
 use super::touched::Touched;
 use super::trouble::Trouble;
+use super::warming::{Warming, Warmth};
 use crate::archive::SlotTable;
 use crate::cluster::Node;
 use crate::model::NodeAddr;
@@ -163,7 +163,8 @@ pub(super) struct Running {
     pub(super) routes: Arc<Routes>,
     pub(super) counts: Counts,
     pub(super) remarks: Vec<String>,
-    pub(super) warmth: Vec<Warmth>,
+    /// How much of the heat is back, where the most used keys come first.
+    pub(super) warming: Option<Warming>,
     pub(super) began: Instant,
 }
 
@@ -191,7 +192,7 @@ impl Running {
             routes,
             counts: Counts::default(),
             remarks: Vec::new(),
-            warmth: Vec::new(),
+            warming: None,
             began: Instant::now(),
         }
     }
@@ -250,6 +251,8 @@ impl Running {
 
     fn restored(self, done: Done) -> Restored {
         let spared = self.touched.spared().len() as u64;
+        let warmth: Option<Vec<Warmth>> = self.warming.map(|warming| warming.warmth());
+        let warmth = warmth.unwrap_or_default();
         Restored::new(super::report::Told {
             manifest: &self.place.manifest,
             moment_ms: self.place.moment.as_ref().map(|moment| moment.at_ms),
@@ -263,7 +266,7 @@ impl Running {
             remarks: self.remarks,
             slowest: done.slowest,
             held_back: done.held_back,
-            warmth: self.warmth,
+            warmth,
             is_resumed: self.journal.is_resumed,
             lacks_functions: done.lacks_functions,
             spared,
