@@ -57,6 +57,35 @@ fn killed_again_and_again_it_goes_on_and_ends_with_the_same_data() {
     assert_eq!(report["proof"]["keys_equal"], keys(&source));
 }
 
+#[test]
+fn killed_until_one_run_ends_by_itself_it_holds_the_same_data() {
+    let stage = sown(6000);
+    let target = empty(2);
+    let addr = target[0].addr();
+    let servers: Vec<&Server> = target.iter().collect();
+    let mut kills = 0;
+    let outcome = loop {
+        let before = keys(&servers);
+        let mut running = stage.restore(&addr, &["--rate", "500KiB"]).spawn();
+        until("more keys are there, or all", LIMIT, || {
+            keys(&servers) > before + 500 || running.is_over()
+        });
+        if running.is_over() {
+            break running.wait();
+        }
+        running.kill();
+        kills += 1;
+        assert!(kills < 50);
+    };
+    // Some six thousand keys, and each run but the last brought five hundred.
+    assert!(kills >= 5, "{kills}");
+    let report = proven(outcome);
+    let source: Vec<&Server> = stage.source.iter().collect();
+    assert_eq!(report["is_resumed"], true, "{report:#}");
+    assert_eq!(report["proof"]["keys_equal"], keys(&source));
+    assert_eq!(keys(&servers), keys(&source));
+}
+
 /// What becomes of the first master of three in the middle; the address named is its own.
 fn failed_over(how: impl FnOnce(&mut Server)) -> (Value, Fleet) {
     let stage = sown(6000);
@@ -248,6 +277,49 @@ fn a_poisoned_piece_is_never_sent() {
     let own = keys(&[&stage.source[0]]);
     let all: Vec<&Server> = stage.source.iter().collect();
     assert!(of_others <= keys(&all) - own, "{of_others}");
+}
+
+#[test]
+fn a_poisoned_piece_of_a_protected_repository_is_never_sent() {
+    let stage = Stage {
+        home: Home::new(),
+        source: empty(1),
+    };
+    stage.fill();
+    let (addr, url) = (stage.source[0].addr(), stage.repository());
+    let words = ["backup", &addr, "--repo", &url];
+    let guarded = |run: Goodcache| run.env("GOODCACHE_PASSPHRASE", "pl4nted-long-enough");
+    let backup = stage.home.goodcache(&words).within(LIMIT);
+    guarded(backup).run().expect(0);
+    let files = |folder: std::path::PathBuf| {
+        let found = std::fs::read_dir(folder).unwrap();
+        found.map(|file| file.unwrap().path()).collect::<Vec<_>>()
+    };
+    let repository = std::path::PathBuf::from(&url);
+    let snapshot = files(repository.join("data")).remove(0);
+    // The sums of pieces stand in the manifest, which has nothing but what authenticates it.
+    let manifests = files(repository.join("snapshots"));
+    let all = [manifests, files(snapshot.join("00"))].concat();
+    assert!(all.len() >= 3, "{all:?}");
+    let target = empty(1);
+    let target_addr = target[0].addr();
+    for piece in all {
+        let whole = std::fs::read(&piece).unwrap();
+        // In the header, among what is encrypted, and in what proves it.
+        for at in [0, whole.len() / 2, whole.len() - 1] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&piece, bytes).unwrap();
+            let run = guarded(stage.restore(&target_addr, &[])).run();
+            assert!([3, 6].contains(&run.code), "{} {}", run.code, run.stderr);
+            let name = piece.file_name().unwrap().to_str().unwrap();
+            let is_named = run.stderr.contains(name) || run.stderr.contains("manifest");
+            assert!(is_named, "{name}: {}", run.stderr);
+            assert_eq!(keys(&[&target[0]]), 0, "{name}");
+        }
+        std::fs::write(&piece, whole).unwrap();
+    }
+    proven(guarded(stage.restore(&target_addr, &[])).run());
 }
 
 #[test]
