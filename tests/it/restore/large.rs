@@ -233,7 +233,7 @@ fn larger_than_a_command(setting: &[&str], script: &str) {
 }
 
 #[test]
-#[ignore = "takes some minutes and 2 GiB: cargo nextest run --run-ignored all larger_than"]
+#[ignore = "takes a minute and 3 GiB: make large"]
 fn a_list_that_is_larger_than_any_command_goes_in_parts() {
     larger_than_a_command(
         &["--rdbcompression", "no"],
@@ -244,7 +244,7 @@ fn a_list_that_is_larger_than_any_command_goes_in_parts() {
 }
 
 #[test]
-#[ignore = "takes some minutes and 2 GiB: cargo nextest run --run-ignored all larger_than"]
+#[ignore = "takes a minute and 3 GiB: make large"]
 fn a_string_that_is_larger_than_any_command_goes_in_parts() {
     larger_than_a_command(
         &["--rdbcompression", "no", "--proto-max-bulk-len", "1gb"],
