@@ -15,6 +15,7 @@ mod feed;
 mod feeding;
 mod fields;
 mod following;
+mod freeing;
 mod heat;
 mod jobs;
 mod journal;

@@ -72,6 +72,7 @@ impl Running {
             let told = format!("{} ({why}): they are sent again", lost.what);
             self.place.events.note(told);
             self.look_again().await;
+            self.free_aside().await;
             let slots = &proof.slots_differing;
             self.repair(brake, slots, lost.is_replaced).await?;
             let behind = replicated(&self.place.access, &self.place.ground).await;
@@ -113,9 +114,7 @@ impl Running {
             now_ms: (self.options.now_ms)(),
         };
         let proof = proving.run().await;
-        for left in settings.put_back(access).await {
-            self.place.events.note(left);
-        }
+        self.put_back().await;
         proof
     }
 

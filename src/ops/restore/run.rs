@@ -218,6 +218,8 @@ impl Running {
         );
         let functions = parts::functions(&self.place, &masters, self.options.existing).await?;
         self.remarks.extend(functions.remarks);
+        self.free_aside().await;
+        self.remarks.extend(self.freed_at_once().await);
         let feeds = self.feeds(false, &brake);
         let loaded = self.load(&feeds, &brake).await;
         self.journal.write()?;
@@ -237,6 +239,7 @@ impl Running {
             ),
             false => None,
         };
+        self.put_back().await;
         self.journal.remove();
         Ok(Done {
             tally: feeds.tally().clone(),
@@ -247,6 +250,13 @@ impl Running {
             held_back: brake.held_back(),
             lacks_functions: functions.is_short,
         })
+    }
+
+    /// Puts the settings back that were changed for it.
+    pub(super) async fn put_back(&self) {
+        for left in self.place.settings.put_back(&self.place.access).await {
+            self.place.events.note(left);
+        }
     }
 
     fn restored(self, done: Done) -> Restored {

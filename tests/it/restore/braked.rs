@@ -116,3 +116,35 @@ fn a_master_that_took_over_is_asked_too() {
     let slowest = report["slowest_answer_ms"].as_f64().unwrap();
     assert!(slowest >= 250.0, "{report:#}");
 }
+
+/// Whether what is replaced there is freed aside.
+fn is_freed_aside(server: &Server) -> bool {
+    let said = server.cli(&["CONFIG", "GET", "lazyfree-lazy-server-del"]);
+    said.lines().nth(1) == Some("yes")
+}
+
+#[test]
+fn what_is_replaced_is_freed_aside_and_the_setting_is_put_back() {
+    let stage = Stage::new();
+    let lazy = |_| Spec::with_args(&["--lazyfree-lazy-server-del", "no"]);
+    let target = Fleet::start_with(1, lazy);
+    target.join(1);
+    let addr = target[0].addr();
+    proven(stage.restore(&addr, &[]).run());
+    let replaced = ["--replace", "--confirm", &addr];
+    for more in [
+        &["--rate", "50KiB"][..],
+        &["--rate", "50KiB", "--no-verify"],
+    ] {
+        let words = [&replaced[..], more].concat();
+        let running = stage.restore(&addr, &words).spawn();
+        until("it is set", LIMIT, || is_freed_aside(&target[0]));
+        let outcome = running.wait().expect(0);
+        assert!(!outcome.stdout.contains("lazyfree"), "{}", outcome.stdout);
+        assert!(!is_freed_aside(&target[0]));
+    }
+    target[0].cli(&["ACL", "SETUSER", "default", "-config|set"]);
+    let report = proven(stage.restore(&addr, &replaced).run());
+    let remarks = report["remarks"].to_string();
+    assert!(remarks.contains("lazyfree-lazy-server-del"), "{remarks}");
+}
