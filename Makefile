@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help demo test drill lint bench matrix completions man image install clean
+.PHONY: help demo test drill lint bench matrix large completions man image install clean
 
 IMAGE ?= goodcache-redis:local
 
@@ -33,6 +33,10 @@ bench: ## measure side by side with redis-cli --cluster (some minutes)
 matrix: ## run the version-sensitive tests over every server version that can be had
 	@tests/tools.sh compiler server nextest pip
 	@tests/matrix.sh
+
+large: ## back up and restore a list and a string longer than any command may be (a minute or two, 3 GiB of memory)
+	@tests/tools.sh compiler server nextest
+	cargo nextest run --locked --run-ignored only -E 'test(/larger_than/)'
 
 completions: ## write the shell completions into completions/
 	cargo run --locked --quiet -- generate completions completions

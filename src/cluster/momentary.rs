@@ -2,7 +2,8 @@
 //!
 //! A child that a server forks has the settings of that moment. So the wait before a full sync
 //! (`repl-diskless-sync-delay`, 5 s by default) is set to 0 only while replicas join or bases are
-//! asked for, and `rdbcompression` only until the child that writes a base is there.
+//! asked for, and `rdbcompression` only until the child that writes a base is there; while a restore
+//! replaces keys, `lazyfree-lazy-server-del` is on.
 //!
 //! What is changed is written to a file before it is changed: after `kill -9` the next run puts it
 //! back. Settings are changed in memory only, so a restarted server has forgotten them anyway.
@@ -30,6 +31,11 @@ impl Wanted {
     pub const NO_SYNC_DELAY: Wanted = Wanted {
         setting: "repl-diskless-sync-delay",
         value: "0",
+    };
+    /// What is replaced is freed aside.
+    pub const FREED_ASIDE: Wanted = Wanted {
+        setting: "lazyfree-lazy-server-del",
+        value: "yes",
     };
     /// Values are written as they are.
     pub const PLAIN_VALUES: Wanted = Wanted {

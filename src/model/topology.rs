@@ -51,6 +51,8 @@ pub struct Member {
     pub master: Option<NodeId>,
     /// The slots that it owns.
     pub slots: SlotSet,
+    /// Those of them that are on their way out, with the taker, by its own word.
+    pub migrating: Vec<(Slot, NodeId)>,
     /// Its config epoch.
     pub epoch: u64,
     /// Host and zone.
@@ -168,6 +170,7 @@ impl Member {
             role: role_of(&word.flags),
             master: word.master.clone(),
             slots: word.slots.clone(),
+            migrating: word.migrating.clone(),
             epoch: word.epoch,
             site: report.map(|report| report.site.clone()).unwrap_or_default(),
             is_answering: report.is_some_and(|report| report.facts().is_some()),

@@ -115,7 +115,7 @@ impl Restoring<'_> {
                 Err(half_way(trouble, &how_far(&place)))
             }
             Ended::Stopped(number) => {
-                let by_hand = "set repl-diskless-sync-delay (5 by default) and rdbcompression (yes) back on the masters";
+                let by_hand = "set repl-diskless-sync-delay (5 by default), rdbcompression (yes) and lazyfree-lazy-server-del (no, on Valkey yes) back on the masters";
                 let ending = self.put_back(&place);
                 unless_signalled_again(ending, by_hand).await;
                 let how_far = how_far(&place);

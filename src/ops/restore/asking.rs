@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::following::Following;
 use super::play::slot;
 use super::routes::{Routes, Table};
 use super::touched::SHIFT_MS;
 use super::trouble::Trouble;
-use crate::cluster::{Access, Command, Node, NodeError, Reply};
+use crate::cluster::{Access, Command, NodeError, Reply};
 use crate::model::NodeAddr;
 
 /// Keys in one flight.
@@ -31,7 +32,7 @@ pub(super) struct Asking<'a> {
     question: Question,
     /// Keys that are there.
     found: Vec<(u64, Vec<u8>)>,
-    nodes: BTreeMap<NodeAddr, Node>,
+    nodes: BTreeMap<(NodeAddr, u64), Following<'a>>,
     waiting: BTreeMap<(NodeAddr, u64), BTreeSet<Vec<u8>>>,
 }
 
@@ -69,19 +70,18 @@ impl<'a> Asking<'a> {
         Ok(self.found)
     }
 
-    async fn ask(&mut self, (addr, db): (NodeAddr, u64)) -> Result<(), Trouble> {
-        let Some(keys) = self.waiting.remove(&(addr.clone(), db)) else {
+    async fn ask(&mut self, way: (NodeAddr, u64)) -> Result<(), Trouble> {
+        let Some(keys) = self.waiting.remove(&way) else {
             return Ok(());
         };
-        if !self.nodes.contains_key(&addr) {
-            let node = Node::connect(self.access, &addr).await?;
-            self.nodes.insert(addr.clone(), node);
+        let db = way.1;
+        if !self.nodes.contains_key(&way) {
+            let node = Following::connect(self.access, &way.0, db).await?;
+            self.nodes.insert(way.clone(), node);
         }
-        let Some(node) = self.nodes.get(&addr) else {
+        let Some(node) = self.nodes.get(&way) else {
             return Ok(());
         };
-        node.ask(&Command::words("SELECT").arg(db.to_string()))
-            .await?;
         match self.question {
             Question::Settle => settle(node, &keys).await?,
             Question::SettleFields => {
@@ -105,7 +105,7 @@ impl<'a> Asking<'a> {
 }
 
 /// Shifts expiries back.
-async fn settle(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<(), Trouble> {
+async fn settle(node: &Following<'_>, keys: &BTreeSet<Vec<u8>>) -> Result<(), Trouble> {
     let expiries = expiries(node, keys).await?;
     let back: Vec<Command> = keys
         .iter()
@@ -123,7 +123,10 @@ async fn settle(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<(), Trouble> {
 }
 
 /// When each key expires, ms since the epoch; servers before 7.0 say how long it still lives.
-async fn expiries(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<Option<i64>>, NodeError> {
+async fn expiries(
+    node: &Following<'_>,
+    keys: &BTreeSet<Vec<u8>>,
+) -> Result<Vec<Option<i64>>, NodeError> {
     let asked = |word: &str| -> Vec<Command> {
         keys.iter()
             .map(|key| Command::words(word).arg(key))
@@ -137,7 +140,7 @@ async fn expiries(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<Option<i6
             .map(|reply| Ok(reply?.integer().filter(|ms| *ms > 0)))
             .collect();
     }
-    let time = node.say("TIME").await?;
+    let time = node.ask(&Command::words("TIME")).await?;
     let part = |n: usize| time.list().get(n).and_then(Reply::integer).unwrap_or(0);
     let now = part(0) * 1000 + part(1) / 1000;
     let replies = node.ask_all(&asked("PTTL")).await?;
@@ -148,7 +151,7 @@ async fn expiries(node: &Node, keys: &BTreeSet<Vec<u8>>) -> Result<Vec<Option<i6
 }
 
 /// Shifts the expiries of a key's fields back, some fields after the other.
-async fn settle_fields(node: &Node, key: &[u8]) -> Result<(), Trouble> {
+async fn settle_fields(node: &Following<'_>, key: &[u8]) -> Result<(), Trouble> {
     let mut cursor = b"0".to_vec();
     loop {
         let scan = Command::words("HSCAN").arg(key).arg(&cursor);
@@ -174,7 +177,7 @@ async fn settle_fields(node: &Node, key: &[u8]) -> Result<(), Trouble> {
 }
 
 /// The same of so many fields.
-async fn settle_some(node: &Node, key: &[u8], fields: &[Reply]) -> Result<(), Trouble> {
+async fn settle_some(node: &Following<'_>, key: &[u8], fields: &[Reply]) -> Result<(), Trouble> {
     let fields: Vec<&[u8]> = fields.iter().filter_map(Reply::bytes).collect();
     if fields.is_empty() {
         return Ok(());

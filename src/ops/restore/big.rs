@@ -1,5 +1,5 @@
 //! Large values in parts, so that no command holds a master up for long: their elements go to a key of
-//! another name in the same slot, and when all are there it gets its own name.
+//! another name in the same slot (`bench`), and when all are there it gets its own name.
 //!
 //! RESTORE of a hash of 34 MB holds a Redis 7.0 up for three quarters of a second, a string of that size
 //! for hardly a moment; so values of elements go this way as soon as they could hold it up, strings when they
@@ -10,16 +10,15 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::bench::{Bench, Named};
 use super::brake::Brake;
 use super::large::Large;
 use super::ousted::Watch;
 use super::pack::Packing;
-use super::refusal::{Refusal, shown};
+use super::refusal::{Refused, shown};
 use super::routes::Routes;
 use super::trouble::Trouble;
-use crate::cluster::lane::{Batch, Lane};
-use crate::cluster::{Access, Command, Node, key_in};
-use crate::model::{NodeAddr, Slot, SlotSet};
+use crate::cluster::Access;
 use crate::ops::backup::Ground;
 use crate::rdb::{Elements, Entry, Family, Limits, Outline, Reason, family};
 
@@ -77,14 +76,12 @@ fn has_elements(entry: &Entry<'_>) -> bool {
 /// How often it is begun again when the target changes in the middle.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(300);
-/// How long one part may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes and elements of one part, for each ms that it may take.
 const PART_A_MS: usize = 16 << 10;
 const ELEMENTS_A_MS: usize = 250;
 
 /// What became of a large value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sent {
     /// It is there.
     Whole,
@@ -92,6 +89,8 @@ pub(super) enum Sent {
     Busy,
     /// It cannot go.
     Impossible(Reason),
+    /// The target does not take it.
+    Refused(Refused),
 }
 
 impl Big {
@@ -145,134 +144,36 @@ impl Big {
             Err(reason) => return Ok(Sent::Impossible(reason)),
         };
         drop(outline);
-        let beside = beside(large);
-        let mut lane = Lane::open(&self.watch.access, addr, PATIENCE).await?;
-        if large.db != 0 {
-            let mut select = Batch::default();
-            select.push(&[b"SELECT", large.db.to_string().as_bytes()]);
-            self.part(&mut lane, large.slot, select).await?;
-        }
-        let send = async |bytes: &[u8], is_last: bool| {
-            elements.push(bytes);
-            if is_last {
-                elements.close();
-            }
-            while let Some(commands) = elements.next_batch().map_err(unreadable)? {
-                let batch = named(commands, &beside);
-                brake.take(batch.size()).await;
-                self.part(&mut lane, large.slot, batch).await?;
-            }
-            Ok(())
-        };
-        large.parts(send).await?;
-        if let Some(ms) = packing.expiry(&entry) {
-            let mut batch = Batch::default();
-            batch.push(&[b"PEXPIREAT", &beside, ms.to_string().as_bytes()]);
-            self.part(&mut lane, large.slot, batch).await?;
-        }
-        self.name(addr, packing, large, &beside).await
-    }
-
-    /// Gives it its name, where that is free or what has it is replaced.
-    async fn name(
-        &self,
-        addr: &NodeAddr,
-        packing: &Packing,
-        large: &Large<'_>,
-        beside: &[u8],
-    ) -> Result<Sent, Trouble> {
-        let node = Node::connect(&self.watch.access, addr)
-            .await?
-            .with_deadline(PATIENCE);
-        node.ask(&Command::words("SELECT").arg(large.db.to_string()))
-            .await?;
-        if packing.replaces() {
-            // What is there goes in the background; RENAME would take its time for it.
-            node.ask(&Command::words("UNLINK").arg(&large.key)).await?;
-            node.ask(&Command::words("RENAME").arg(beside).arg(&large.key))
-                .await?;
-            return Ok(Sent::Whole);
-        }
-        let named = Command::words("RENAMENX").arg(beside).arg(&large.key);
-        match node.ask(&named).await?.integer() {
-            Some(0) => {
-                node.ask(&Command::words("UNLINK").arg(beside)).await?;
-                Ok(Sent::Busy)
-            }
-            _ => Ok(Sent::Whole),
-        }
-    }
-}
-
-impl Big {
-    /// Sends one part and waits for its answer: others get their turn in between.
-    async fn part(&self, lane: &mut Lane, slot: u16, batch: Batch) -> Result<(), Trouble> {
-        lane.send(Arc::new(batch)).await;
-        let addr = lane.addr().clone();
-        let answered = tokio::select! {
-            answered = lane.answered() => answered?,
-            () = self.watch.ousted(&addr, slot) => {
-                return Err(Trouble::Disturbed(format!("{addr} is no master any more")));
-            }
-        };
-        match answered.answers.refused.into_iter().next() {
-            None => Ok(()),
-            Some((_, said)) => Err(match Refusal::of(&said) {
-                Refusal::Moved | Refusal::Later | Refusal::Ask(_) => {
-                    Trouble::Disturbed(format!("{addr} answered: {said}"))
+        let mut bench = Bench::open(&self.watch, addr, large).await?;
+        let built = async {
+            let send = async |bytes: &[u8], is_last: bool| {
+                elements.push(bytes);
+                if is_last {
+                    elements.close();
                 }
-                _ => Trouble::NotTaken { addr, said },
-            }),
-        }
-    }
-}
-
-/// Commands with the key that they are for.
-fn named(commands: &crate::rdb::Batch, key: &[u8]) -> Batch {
-    let mut batch = Batch::with_capacity(commands.bytes() + 1024);
-    for command in commands.commands() {
-        let arguments = command.arguments();
-        batch.begin(arguments.len() + 2);
-        batch.word(command.name());
-        batch.word(key);
-        arguments.for_each(|argument| batch.word(argument));
-        batch.end();
-    }
-    batch
-}
-
-/// A name in the same slot that nobody else has.
-fn beside(large: &Large<'_>) -> Vec<u8> {
-    let slot = Slot::new(large.slot).map(|slot| SlotSet::range(slot, slot));
-    let tag = slot.and_then(|slot| key_in(&slot)).unwrap_or_default();
-    let hash = xxhash_rust::xxh3::xxh3_64(&large.key);
-    format!("{{{tag}}}goodcache-restore:{hash:016x}").into_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ops::restore::large::Source;
-    use crate::rdb::Dialect;
-
-    #[test]
-    fn the_name_beside_lies_in_the_same_slot() {
-        for key in [&b"plain"[..], b"a}b{c", b"{tag}x", b"\x00\xff"] {
-            let slot = Slot::of_key(key);
-            let entry = Entry {
-                dialect: Dialect::redis(9),
-                db: 0,
-                key,
-                kind: 0,
-                value: &[],
-                meta: &[],
-                expires_ms: None,
-                freq: None,
-                idle_s: None,
-                range: 0..0,
+                while let Some(commands) = elements.next_batch().map_err(unreadable)? {
+                    brake.take(commands.bytes()).await;
+                    bench.part(commands).await?;
+                }
+                Ok(())
             };
-            let large = Large::new(&entry, 0, Source::Held(Vec::new()));
-            assert_eq!(Slot::of_key(&beside(&large)), slot, "{key:?}");
+            large.parts(send).await?;
+            match packing.expiry(&entry) {
+                Some(ms) => bench.expire(ms).await,
+                None => Ok(()),
+            }
+        };
+        match built.await {
+            Ok(()) => {}
+            Err(Trouble::NotThis(refused)) => {
+                bench.leave().await;
+                return Ok(Sent::Refused(refused));
+            }
+            Err(trouble) => return Err(trouble),
         }
+        Ok(match bench.name(packing.replaces()).await? {
+            Named::Well => Sent::Whole,
+            Named::Busy => Sent::Busy,
+        })
     }
 }

@@ -3,9 +3,9 @@
 //!
 //! Beside the load every master is asked PING, as its users ask it. While the slowest one in a hundred of
 //! the last answers stays under the limit each master may have more under way, else less; the least is
-//! one batch at a time, with a rest after each.
+//! one batch at a time, with a rest after each. Who takes over from a master is asked from then on.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::routes::Routes;
 use crate::cluster::{Access, Node};
 use crate::model::NodeAddr;
 
@@ -49,7 +50,7 @@ pub(super) struct Brake {
     /// How long is waited after a batch, in us.
     rest: Arc<AtomicU64>,
     seen: Arc<Mutex<Seen>>,
-    _probing: Vec<AbortOnDropHandle<()>>,
+    _probing: Option<AbortOnDropHandle<()>>,
 }
 
 /// What the questions found so far.
@@ -77,7 +78,7 @@ impl Seen {
 impl Brake {
     pub(super) fn new(
         access: &Access,
-        masters: &[NodeAddr],
+        routes: &Arc<Routes>,
         rate: Option<u64>,
         limit: Option<Duration>,
     ) -> Brake {
@@ -88,18 +89,14 @@ impl Brake {
         let window = Arc::new(AtomicUsize::new(begin));
         let (rest, seen) = (Arc::new(AtomicU64::new(0)), Arc::default());
         let probing = limit.map(|limit| {
-            let probes = masters.iter().map(|addr| {
-                let probe = Probe {
-                    access: access.clone(),
-                    addr: addr.clone(),
-                    limit,
-                    window: window.clone(),
-                    rest: rest.clone(),
-                    seen: Arc::clone(&seen),
-                };
-                AbortOnDropHandle::new(tokio::spawn(probe.run()))
-            });
-            probes.collect()
+            let probe = Probe {
+                access: access.clone(),
+                limit,
+                window: window.clone(),
+                rest: rest.clone(),
+                seen: Arc::clone(&seen),
+            };
+            AbortOnDropHandle::new(tokio::spawn(probe.of_masters(routes.clone())))
         });
         Brake {
             rate,
@@ -107,7 +104,7 @@ impl Brake {
             window,
             rest,
             seen,
-            _probing: probing.unwrap_or_default(),
+            _probing: probing,
         }
     }
 
@@ -137,10 +134,10 @@ impl Brake {
     }
 }
 
-/// The questions to one master.
+/// The questions to masters.
+#[derive(Clone)]
 struct Probe {
     access: Access,
-    addr: NodeAddr,
     limit: Duration,
     window: Arc<AtomicUsize>,
     rest: Arc<AtomicU64>,
@@ -148,13 +145,29 @@ struct Probe {
 }
 
 impl Probe {
-    async fn run(self) {
+    /// Asks all who are masters, for as long as they are.
+    async fn of_masters(self, routes: Arc<Routes>) {
+        let mut asked = BTreeMap::new();
+        loop {
+            let table = routes.now();
+            asked.retain(|addr, _| table.masters.contains(addr));
+            for addr in &table.masters {
+                asked.entry(addr.clone()).or_insert_with(|| {
+                    AbortOnDropHandle::new(tokio::spawn(self.clone().of(addr.clone())))
+                });
+            }
+            sleep(PACE).await;
+        }
+    }
+
+    /// Asks that one.
+    async fn of(self, addr: NodeAddr) {
         let mut answers = VecDeque::with_capacity(MEMORY);
         let mut node = None;
         loop {
             sleep(PACE).await;
             if node.is_none() {
-                node = Node::connect(&self.access, &self.addr).await.ok();
+                node = Node::connect(&self.access, &addr).await.ok();
             }
             let Some(asked) = &node else { continue };
             let began = Instant::now();

@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::feeding::feed;
 use super::ousted::{SILENCE, Watch, is_ousted};
 use super::packer::{BATCH, LEAST_BATCH};
-use super::parcel::{NAMED, Parcel, Room, Tally};
+use super::parcel::{Parcel, Room, Tally};
 use super::refusal::{Refusal, Refused};
 use super::routes::Table;
 use super::stray::{Stray, recover};
@@ -327,11 +327,7 @@ impl Inner {
                     return;
                 }
                 Refusal::Refused => {
-                    tally.refused.fetch_add(1, Ordering::Relaxed);
-                    let mut list = tally.words.lock().unwrap_or_else(PoisonError::into_inner);
-                    if list.len() < NAMED {
-                        list.push(Refused::of(parcel.batch.command(n), words));
-                    }
+                    tally.refuse(Refused::of(parcel.batch.command(n), words));
                 }
             }
         }

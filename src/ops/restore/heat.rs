@@ -37,17 +37,6 @@ pub(super) struct Wave {
     pub below: Option<u8>,
 }
 
-/// When so much of the heat was back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Warmth {
-    /// Percent of the recorded heat, by count and not by guess.
-    pub percent: u8,
-    /// After how long, ms.
-    pub after_ms: u64,
-    /// Keys that were sent until then.
-    pub keys: u64,
-}
-
 /// How warm a key is, 0 to 255; 0 too when nobody recorded it.
 pub(super) fn degree(entry: &Entry<'_>) -> u8 {
     match (entry.freq, entry.idle_s) {
@@ -57,7 +46,8 @@ pub(super) fn degree(entry: &Entry<'_>) -> u8 {
     }
 }
 
-fn heat(entry: &Entry<'_>) -> f64 {
+/// How much it is used.
+pub(super) fn heat(entry: &Entry<'_>) -> f64 {
     match (entry.freq, entry.idle_s) {
         (Some(freq), _) => {
             let above = u64::from(freq).saturating_sub(FIRST) as f64;
@@ -90,10 +80,14 @@ impl Heats {
         }
     }
 
+    /// All the heat.
+    pub(super) fn sum(&self) -> f64 {
+        sum(&self.degrees)
+    }
+
     /// What share of the heat the keys from that degree on have; `None` when nothing was recorded.
-    pub(super) fn share(&self, from: u8) -> Option<f64> {
-        let sum = |degrees: &[(u64, f64)]| degrees.iter().map(|(_, heat)| heat).sum::<f64>();
-        let all = sum(&self.degrees);
+    fn share(&self, from: u8) -> Option<f64> {
+        let all = self.sum();
         (all > 0.0).then(|| sum(&self.degrees[usize::from(from)..]) / all)
     }
 
@@ -123,6 +117,10 @@ impl Heats {
         let is_enough = |from: &u8| self.share(*from).is_some_and(|has| has >= share);
         degrees.find(is_enough).unwrap_or(0)
     }
+}
+
+fn sum(degrees: &[(u64, f64)]) -> f64 {
+    degrees.iter().map(|(_, heat)| heat).sum()
 }
 
 impl Wave {

@@ -46,8 +46,9 @@ pub(super) fn jobs(manifest: &Manifest, table: &Table) -> VecDeque<Job> {
     dealt
 }
 
-/// A few of those jobs from everywhere, by which all are judged; all of them where there are few.
-pub(super) fn sample(jobs: &[Job], manifest: &Manifest) -> Vec<Job> {
+/// A few of those jobs from everywhere, by which all are judged, and how many times as many bytes there are
+/// in all; all of them where there are few.
+pub(super) fn sample(jobs: &[Job], manifest: &Manifest) -> (Vec<Job>, f64) {
     let bytes = |job: &Job| -> u64 {
         let chunks = &manifest.shards[job.shard].base[job.pieces.clone()];
         chunks.iter().map(|chunk| chunk.raw_bytes).sum()
@@ -58,7 +59,9 @@ pub(super) fn sample(jobs: &[Job], manifest: &Manifest) -> Vec<Job> {
     let every = (all / wanted.max(1)).max(1);
     let every = usize::try_from(every).unwrap_or(usize::MAX);
     let chosen = jobs.iter().skip(every / 2).step_by(every);
-    chosen.cloned().collect()
+    let chosen: Vec<Job> = chosen.cloned().collect();
+    let sampled: u64 = chosen.iter().map(bytes).sum();
+    (chosen, all as f64 / sampled.max(1) as f64)
 }
 
 /// A piece that ends in the middle of a value belongs to every slot, as far as its writer knew.

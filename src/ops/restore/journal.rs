@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::heat::Wave;
 use super::order::Options;
+use super::replicas::Histories;
 use super::trouble::Trouble;
 use crate::archive::Moment;
 use crate::model::SlotSet;
@@ -48,6 +49,9 @@ pub struct Noted {
     pub is_playing: bool,
     /// Keys that a log changes and that stay as the target had them, by their hash.
     pub spared: Vec<String>,
+    /// The masters when it began and the histories that they go on with; `None` when that is not known.
+    #[serde(default)]
+    pub(super) histories: Option<Histories>,
     /// Which wave of keys is under way, where the most used come first.
     #[serde(default)]
     pub(super) warm: Option<Wave>,
@@ -117,6 +121,7 @@ impl Journal {
                 is_loaded: false,
                 is_playing: false,
                 spared: Vec::new(),
+                histories: None,
                 warm: None,
                 done: BTreeMap::new(),
             }),

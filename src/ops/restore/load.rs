@@ -14,15 +14,17 @@ use super::bases::Bases;
 use super::big::{Big, LONGEST, Sent};
 use super::brake::Brake;
 use super::feed::Feeds;
-use super::heat::Heats;
+use super::heat::{Heats, heat};
 use super::jobs::Job;
 use super::large::Large;
 use super::pack::{Packed, Packing};
 use super::packer::{Failed, Packer};
+use super::parcel::Done;
 use super::refusal::{Refused, shown};
 use super::routes::Routes;
 use super::sums::Sums;
 use super::trouble::Trouble;
+use super::warming::Warm;
 use crate::model::Events;
 use crate::rdb::{Entry, RdbError, Reader, Reason};
 
@@ -95,8 +97,10 @@ pub(super) struct Loading<'a> {
     pub heats: Option<&'a Mutex<Heats>>,
     /// The snapshot's own sums, where they are to be compared.
     pub sums: Option<&'a Sums>,
-    /// Where it is told which pieces are done.
-    pub done: mpsc::UnboundedSender<(usize, usize)>,
+    /// Where it is told what is done.
+    pub done: mpsc::UnboundedSender<Done>,
+    /// Whether that is told of keys too, and how much they are used.
+    pub is_warming: bool,
     /// How many pieces there are in all.
     pub pieces: u64,
 }
@@ -214,9 +218,15 @@ impl Loading<'_> {
     pub(super) fn count_large(&self, sent: Sent, large: &Large<'_>) {
         match sent {
             Sent::Whole => {
+                if self.is_warming {
+                    let (keys, heat) = (1, heat(&large.entry()));
+                    // Nobody keeps count at the very end.
+                    let _ = self.done.send(Done::Warm(Warm { keys, heat }));
+                }
                 self.counts.large.fetch_add(1, Ordering::Relaxed);
                 self.count(Packed::Whole, &large.entry());
             }
+            Sent::Refused(refused) => self.feeds.tally().refuse(refused),
             Sent::Busy => drop(self.feeds.tally().busy.fetch_add(1, Ordering::Relaxed)),
             Sent::Impossible(reason) => self.count(Packed::Impossible(reason), &large.entry()),
         }

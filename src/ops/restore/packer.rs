@@ -6,14 +6,15 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::task::yield_now;
 
-use super::heat::Heats;
+use super::heat::{Heats, heat};
 use super::large::{Large, Source, Stored};
 use super::load::Loading;
 use super::pack::Packed;
-use super::parcel::{Parcel, Ticket};
+use super::parcel::{Done, Parcel, Ticket};
 use super::routes::Table;
 use super::sums::Ending;
 use super::trouble::Trouble;
+use super::warming::Warm;
 use crate::cluster::lane::Batch;
 use crate::rdb::{Digester, Entry, Family, Item, Part, Place, RdbError, Reader, Step, Way, family};
 
@@ -43,6 +44,8 @@ pub(super) struct Packer<'a> {
     batch: usize,
     /// What waits to become large enough, for each master and database.
     open: BTreeMap<(usize, u64), (Batch, Vec<u16>)>,
+    /// How much the keys in it are used, where somebody keeps count.
+    warm: BTreeMap<(usize, u64), f64>,
     tickets: Vec<Arc<Ticket>>,
     payload: Vec<u8>,
     now_ms: u64,
@@ -75,6 +78,7 @@ impl<'a> Packer<'a> {
             batch: batch_bytes(table.masters.len()),
             table,
             open: BTreeMap::new(),
+            warm: BTreeMap::new(),
             tickets: Vec::new(),
             payload: Vec::new(),
             now_ms: (loading.packing.now_ms)(),
@@ -111,7 +115,7 @@ impl<'a> Packer<'a> {
         self.begins.push((piece, pushed));
         self.now_ms = (self.loading.packing.now_ms)();
         let done = self.loading.done.clone();
-        let ticket = Ticket::new((self.shard, piece), done);
+        let ticket = Ticket::new(Done::Piece(self.shard, piece), done);
         self.tickets.push(Arc::new(ticket));
     }
 
@@ -167,6 +171,9 @@ impl<'a> Packer<'a> {
         self.packed.0 += 1;
         self.packed.1 += entry.range.end.saturating_sub(entry.range.start);
         slots.push(slot);
+        if loading.is_warming {
+            *self.warm.entry(way).or_default() += heat(entry);
+        }
         Ok(match batch.size() >= most || batch.len() >= COMMANDS {
             true => Due::Full(way),
             false => Due::Nothing,
@@ -226,13 +233,18 @@ impl<'a> Packer<'a> {
         let batch = packing.pack_large(large).await.map_err(Failed::Trouble)?;
         self.loading.count(Packed::Whole, &entry);
         let way = (self.table.owner(large.slot).unwrap_or(0), large.db);
-        let sent = self.dispatch(way, batch, vec![large.slot]).await;
+        let sent = self
+            .dispatch(way, batch, vec![large.slot], heat(&entry))
+            .await;
         sent.map_err(Failed::Trouble)
     }
 
     async fn send(&mut self, way: (usize, u64)) -> Result<(), Trouble> {
         match self.open.remove(&way) {
-            Some((batch, slots)) => self.dispatch(way, batch, slots).await,
+            Some((batch, slots)) => {
+                let heat = self.warm.remove(&way).unwrap_or_default();
+                self.dispatch(way, batch, slots, heat).await
+            }
             None => Ok(()),
         }
     }
@@ -242,6 +254,7 @@ impl<'a> Packer<'a> {
         way: (usize, u64),
         batch: Batch,
         slots: Vec<u16>,
+        heat: f64,
     ) -> Result<(), Trouble> {
         let Some(addr) = self.table.masters.get(way.0) else {
             return Err(Trouble::NoLook("the target has no master".to_owned()));
@@ -249,7 +262,13 @@ impl<'a> Packer<'a> {
         let (entries, bytes) = std::mem::take(&mut self.packed);
         self.loading.counts.add(entries, bytes);
         self.loading.brake.take(batch.size()).await;
-        let parcel = Parcel::new(batch, slots, way.1, self.tickets.clone());
+        let mut tickets = self.tickets.clone();
+        if self.loading.is_warming {
+            let keys = slots.len() as u64;
+            let warm = Done::Warm(Warm { keys, heat });
+            tickets.push(Arc::new(Ticket::new(warm, self.loading.done.clone())));
+        }
+        let parcel = Parcel::new(batch, slots, way.1, tickets);
         Ok(self.loading.feeds.send(addr, parcel).await?)
     }
 

@@ -1,12 +1,13 @@
 //! Commands for one master on their way, and the pieces of the snapshot that they are of.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
 use super::refusal::Refused;
+use super::warming::Warm;
 use crate::cluster::lane::Batch;
 
 /// Commands for one master.
@@ -30,12 +31,20 @@ pub(super) struct Room {
     pub _shared: OwnedSemaphorePermit,
 }
 
-/// A piece of the snapshot; it is done when nobody holds its ticket any more.
+/// What is told when nobody holds it any more.
 pub(super) struct Ticket {
-    pub shard: usize,
-    pub piece: usize,
-    done: mpsc::UnboundedSender<(usize, usize)>,
+    what: Done,
+    done: mpsc::UnboundedSender<Done>,
     is_void: AtomicBool,
+}
+
+/// What is done when all of it is answered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Done {
+    /// A piece of a shard of the snapshot.
+    Piece(usize, usize),
+    /// Keys, and how much they are used.
+    Warm(Warm),
 }
 
 /// What came of what was sent.
@@ -58,20 +67,27 @@ pub(super) struct Tally {
 /// Refusals that are kept by name.
 pub(super) const NAMED: usize = 20;
 
+impl Tally {
+    /// Notes a command that was refused for good.
+    pub(super) fn refuse(&self, refused: Refused) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let mut list = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.len() < NAMED {
+            list.push(refused);
+        }
+    }
+}
+
 impl Ticket {
-    pub(super) fn new(
-        (shard, piece): (usize, usize),
-        done: mpsc::UnboundedSender<(usize, usize)>,
-    ) -> Ticket {
+    pub(super) fn new(what: Done, done: mpsc::UnboundedSender<Done>) -> Ticket {
         Ticket {
-            shard,
-            piece,
+            what,
             done,
             is_void: false.into(),
         }
     }
 
-    /// Its piece is not done, whoever drops it last.
+    /// It is not done, whoever drops it last.
     pub(super) fn void(&self) {
         self.is_void.store(true, Ordering::Relaxed);
     }
@@ -81,7 +97,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.is_void.load(Ordering::Relaxed) {
             // Nobody keeps count at the very end.
-            let _ = self.done.send((self.shard, self.piece));
+            let _ = self.done.send(self.what);
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Order counts here and nothing may be done twice, so nothing goes out again by itself. When the target
 //! changes in the middle (a failover, a moved slot) the whole is done once more from the first key: it
-//! begins by setting them all back.
+//! begins by setting them all back. A slot that is half moved does not hold it up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,7 +51,8 @@ pub(super) struct Playing<'a> {
     pub counts: &'a Counts,
 }
 
-/// Batches for each master that are filled in order.
+/// Batches for each master that are filled in order. Keys of a slot that is on its way all go to its taker:
+/// they are new, since all were taken away before.
 struct Outgoing<'a> {
     feeds: &'a Feeds,
     brake: &'a Brake,
@@ -65,6 +66,8 @@ impl Playing<'_> {
     /// Takes every key away that the logs change.
     pub(super) async fn reset(&self, feeds: &Feeds) -> Result<(), Trouble> {
         let mut out = Outgoing::new(feeds, self);
+        // Wherever they are: who is asked first says where else.
+        out.table = Arc::new(out.table.without_takers());
         let take = async |logged: Logged<'_>| {
             for key in self.keys(&logged) {
                 let words = [Word::from(&b"UNLINK"[..]), Word::from(key)];
@@ -237,7 +240,8 @@ impl<'a> Outgoing<'a> {
     }
 
     async fn push(&mut self, slot: u16, db: u64, words: &[Word<'_>]) -> Result<(), Trouble> {
-        let Some(owner) = self.table.owner(slot) else {
+        let taker = self.table.taker(slot);
+        let Some(owner) = taker.or_else(|| self.table.owner(slot)) else {
             return Err(Trouble::Disturbed(format!("slot {slot} has no master")));
         };
         if let Some(last) = self.last.insert(owner, db).filter(|last| *last != db) {
@@ -245,6 +249,10 @@ impl<'a> Outgoing<'a> {
         }
         let (batch, slots) = self.open.entry((owner, db)).or_default();
         let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
+        if taker.is_some() {
+            batch.push(&[b"ASKING"]);
+            slots.push(slot);
+        }
         batch.push(&words);
         slots.push(slot);
         match batch.len() >= COMMANDS || batch.size() >= BATCH {

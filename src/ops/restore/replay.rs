@@ -1,8 +1,9 @@
 //! The logs behind the bases, played until the target stood still meanwhile.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -13,14 +14,17 @@ use super::load::Loading;
 use super::log::Logs;
 use super::order::Existing;
 use super::pack::Part;
+use super::parcel::{NAMED, Tally};
 use super::play::Playing;
 use super::replicas::{histories, replicated};
 use super::run::Running;
 use super::trouble::Trouble;
 use crate::model::words::{count, counted};
 
-/// How often the play of the logs is begun when the target changes in the middle.
+/// How often the play of the logs is begun when the target changes in the middle, and for how long at
+/// the least.
 const PLAYS: u32 = 5;
+const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Running {
     /// Plays the logs, from the first key again when the target changed meanwhile.
@@ -36,12 +40,14 @@ impl Running {
         self.journal.noted.is_playing = true;
         self.journal.write()?;
         self.place.events.begin("playing the logs");
-        let mut tries = 1;
+        let (mut tries, begun) = (1, Instant::now());
         let so_far = self.counts.so_far();
         let played = loop {
             match self.play_once(brake).await {
                 Ok(played) => break played,
-                Err(trouble) if tries < PLAYS && trouble.may_pass() => {
+                Err(trouble)
+                    if trouble.may_pass() && (tries < PLAYS || begun.elapsed() < PATIENCE) =>
+                {
                     self.place
                         .events
                         .note(format!("{trouble}; the logs are played again"));
@@ -63,7 +69,6 @@ impl Running {
     async fn play_once(&mut self, brake: &Brake) -> Result<u64, Trouble> {
         let (access, ground) = (&self.place.access, &self.place.ground);
         let before = histories(access, ground).await?;
-        let feeds = self.feeds(true, brake);
         let logs = Logs {
             repository: &self.place.repository,
             manifest: &self.place.manifest,
@@ -78,32 +83,47 @@ impl Running {
             accepts: self.packing().accepts(),
             counts: &self.counts,
         };
-        let played = feeds.beside(async {
-            playing.reset(&feeds).await?;
-            self.load_touched(&feeds, brake).await?;
-            playing.play(&feeds).await
+        // Up to here everything may be done twice.
+        let loose = self.feeds(false, brake);
+        let set_back = loose.beside(async {
+            playing.reset(&loose).await?;
+            self.load_touched(&loose, brake).await
         });
-        let played = played.await?;
+        set_back.await?;
+        let strict = self.feeds(true, brake);
+        let played = strict.beside(playing.play(&strict)).await?;
         playing.settle().await?;
         // A failover that no command met may have lost some of them all the same.
         replicated(access, ground).await;
         if histories(access, ground).await? != before {
             return Err(Trouble::Disturbed("it has another master".to_owned()));
         }
-        let tally = feeds.tally();
-        self.counts
-            .overtaken
-            .store(tally.overtaken.load(Ordering::Relaxed), Ordering::Relaxed);
-        let words = tally.words.lock().unwrap_or_else(PoisonError::into_inner);
-        self.counts
-            .log_refused
-            .store(tally.refused.load(Ordering::Relaxed), Ordering::Relaxed);
-        *self
-            .counts
+        self.count([loose.tally(), strict.tally()]);
+        Ok(played)
+    }
+
+    /// Keeps what became of the commands.
+    fn count(&self, tallies: [&Arc<Tally>; 2]) {
+        let sum = |of: fn(&Tally) -> &AtomicU64| -> u64 {
+            let numbers = tallies
+                .iter()
+                .map(|tally| of(tally).load(Ordering::Relaxed));
+            numbers.sum()
+        };
+        let counts = &self.counts;
+        let overtaken = sum(|tally| &tally.overtaken);
+        counts.overtaken.store(overtaken, Ordering::Relaxed);
+        let refused = sum(|tally| &tally.refused);
+        counts.log_refused.store(refused, Ordering::Relaxed);
+        let words = tallies.iter().flat_map(|tally| {
+            let words = tally.words.lock().unwrap_or_else(PoisonError::into_inner);
+            words.clone()
+        });
+        let words = words.take(NAMED).collect();
+        *counts
             .log_words
             .lock()
-            .unwrap_or_else(PoisonError::into_inner) = words.clone();
-        Ok(played)
+            .unwrap_or_else(PoisonError::into_inner) = words;
     }
 
     /// Sends what the logs change, as the bases have it.
@@ -124,6 +144,7 @@ impl Running {
             heats: None,
             sums: None,
             done,
+            is_warming: false,
             pieces: 0,
         };
         loading.run(wanted, 1).await?;

@@ -71,10 +71,10 @@ async fn info(node: &Node) -> Result<Info, NodeError> {
 
 /// Each master and the history that it goes on with: another master, or the same one started anew, has
 /// another.
-pub(super) async fn histories(
-    access: &Access,
-    ground: &Ground,
-) -> Result<BTreeMap<NodeAddr, String>, Trouble> {
+pub(super) type Histories = BTreeMap<NodeAddr, String>;
+
+/// Those of now.
+pub(super) async fn histories(access: &Access, ground: &Ground) -> Result<Histories, Trouble> {
     let survey = look(access, ground, Depth::Brief).await;
     let survey = survey.map_err(|error| Trouble::Disturbed(error.to_string()))?;
     let topology = Topology::of(&survey);

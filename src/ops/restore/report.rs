@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::brake::HeldBack;
-use super::heat::Warmth;
 use super::load::{Counts, Database, Impossible};
 use super::parcel::Tally;
 use super::plan::Plan;
 use super::prove::Proof;
 use super::refusal::Refused;
+use super::warming::Warmth;
 use crate::archive::{Manifest, SnapshotId};
 
 /// What it came to.

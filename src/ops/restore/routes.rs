@@ -1,5 +1,6 @@
 //! Which master takes the keys of a slot, as the target says at the moment.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::model::{NodeAddr, SLOT_COUNT, Slot, Topology};
@@ -12,6 +13,8 @@ const NONE: u16 = u16::MAX;
 pub(super) struct Table {
     owners: Vec<u16>,
     pub masters: Vec<NodeAddr>,
+    /// The places in `masters` of those to whom slots are on their way.
+    takers: BTreeMap<u16, usize>,
 }
 
 /// The table that holds now; it is replaced when the target changes.
@@ -24,6 +27,7 @@ impl Table {
         let mut table = Table {
             owners: vec![NONE; usize::from(SLOT_COUNT)],
             masters: Vec::new(),
+            takers: BTreeMap::new(),
         };
         for shard in &topology.shards {
             let Some(member) = topology.member(&shard.master) else {
@@ -38,7 +42,18 @@ impl Table {
                 table.owners[usize::from(slot.number())] = index;
             }
         }
+        table.takers = table.takers_of(topology);
         table
+    }
+
+    fn takers_of(&self, topology: &Topology) -> BTreeMap<u16, usize> {
+        let leaving = topology.masters().flat_map(|member| &member.migrating);
+        let taken = leaving.filter_map(|(slot, to)| {
+            let addr = topology.member(to)?.addr.as_ref()?;
+            let index = self.masters.iter().position(|master| master == addr)?;
+            Some((slot.number(), index))
+        });
+        taken.collect()
     }
 
     #[cfg(test)]
@@ -56,6 +71,19 @@ impl Table {
     /// Where a slot goes.
     pub(super) fn addr(&self, slot: u16) -> Option<&NodeAddr> {
         self.masters.get(self.owner(slot)?)
+    }
+
+    /// The place in `masters` of the one to which a slot is on its way: keys that are new there go to it.
+    pub(super) fn taker(&self, slot: u16) -> Option<usize> {
+        self.takers.get(&slot).copied()
+    }
+
+    /// The same without any slot on its way.
+    pub(super) fn without_takers(&self) -> Table {
+        Table {
+            takers: BTreeMap::new(),
+            ..self.clone()
+        }
     }
 
     /// Slots that go nowhere.

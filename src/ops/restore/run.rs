@@ -11,7 +11,6 @@ use super::bases::Bases;
 use super::big::Big;
 use super::brake::{Brake, HeldBack};
 use super::feed::Feeds;
-use super::heat::Warmth;
 use super::jobs::Job;
 use super::journal::{Asked, Journal, how};
 use super::load::Counts;
@@ -23,13 +22,14 @@ use super::parcel::Tally;
 use super::parts;
 use super::plan::{Known, Plan, plan};
 use super::prove::Proof;
-use super::replicas::replicated;
+use super::replicas::{histories, replicated};
 use super::report::Restored;
 use super::routes::{Routes, Table};
 use super::sums::Sums;
 use super::target::Target;
 use super::touched::Touched;
 use super::trouble::Trouble;
+use super::warming::{Warming, Warmth};
 use crate::archive::SlotTable;
 use crate::cluster::Node;
 use crate::model::NodeAddr;
@@ -163,7 +163,8 @@ pub(super) struct Running {
     pub(super) routes: Arc<Routes>,
     pub(super) counts: Counts,
     pub(super) remarks: Vec<String>,
-    pub(super) warmth: Vec<Warmth>,
+    /// How much of the heat is back, where the most used keys come first.
+    pub(super) warming: Option<Warming>,
     pub(super) began: Instant,
 }
 
@@ -191,7 +192,7 @@ impl Running {
             routes,
             counts: Counts::default(),
             remarks: Vec::new(),
-            warmth: Vec::new(),
+            warming: None,
             began: Instant::now(),
         }
     }
@@ -211,12 +212,14 @@ impl Running {
         let masters = self.routes.now().masters.clone();
         let brake = Brake::new(
             &self.place.access,
-            &masters,
+            &self.routes,
             self.options.rate,
             self.options.max_latency,
         );
         let functions = parts::functions(&self.place, &masters, self.options.existing).await?;
         self.remarks.extend(functions.remarks);
+        self.free_aside().await;
+        self.remarks.extend(self.freed_at_once().await);
         let feeds = self.feeds(false, &brake);
         let loaded = self.load(&feeds, &brake).await;
         self.journal.write()?;
@@ -236,6 +239,7 @@ impl Running {
             ),
             false => None,
         };
+        self.put_back().await;
         self.journal.remove();
         Ok(Done {
             tally: feeds.tally().clone(),
@@ -248,8 +252,17 @@ impl Running {
         })
     }
 
+    /// Puts the settings back that were changed for it.
+    pub(super) async fn put_back(&self) {
+        for left in self.place.settings.put_back(&self.place.access).await {
+            self.place.events.note(left);
+        }
+    }
+
     fn restored(self, done: Done) -> Restored {
         let spared = self.touched.spared().len() as u64;
+        let warmth: Option<Vec<Warmth>> = self.warming.map(|warming| warming.warmth());
+        let warmth = warmth.unwrap_or_default();
         Restored::new(super::report::Told {
             manifest: &self.place.manifest,
             moment_ms: self.place.moment.as_ref().map(|moment| moment.at_ms),
@@ -263,7 +276,7 @@ impl Running {
             remarks: self.remarks,
             slowest: done.slowest,
             held_back: done.held_back,
-            warmth: self.warmth,
+            warmth,
             is_resumed: self.journal.is_resumed,
             lacks_functions: done.lacks_functions,
             spared,
@@ -298,6 +311,8 @@ impl Running {
         if !self.journal.is_resumed {
             self.journal.noted.had_keys =
                 self.target.keys() > 0 && self.options.existing != Existing::Flush;
+            let now = histories(&self.place.access, &self.place.ground).await;
+            self.journal.noted.histories = now.ok();
         }
         self.journal.write()?;
         if self.options.existing == Existing::Flush && !self.journal.noted.is_flushed {

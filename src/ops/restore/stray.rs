@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep};
 use super::feed::{ANSWER, Inner, PATIENCE};
 use super::parcel::Parcel;
 use super::trouble::Trouble;
-use crate::cluster::lane::{Answers, Batch, Lane};
+use crate::cluster::NodeError;
+use crate::cluster::lane::{Answered, Answers, Batch, Lane};
 use crate::model::NodeAddr;
 
 /// Between two looks at a target that is not whole.
@@ -73,12 +74,15 @@ async fn asked(inner: &Arc<Inner>, to: &NodeAddr, parcel: Parcel) {
         batch.push(&[b"ASKING"]);
         batch.push_raw(parcel.batch.command(n));
     }
-    let answered = async {
-        let mut lane = Lane::open(inner.access(), to, ANSWER).await?;
-        lane.send(Arc::new(batch)).await;
-        lane.answered().await
+    let slot = parcel.slots.first().copied().unwrap_or(0);
+    let answered = tokio::select! {
+        answered = answer(inner, to, parcel.db, batch) => answered,
+        () = inner.watch.ousted(to, slot) => Err(NodeError::Closed {
+            addr: to.clone(),
+            why: "it is no master any more".to_owned(),
+        }),
     };
-    match answered.await {
+    match answered {
         Ok(answered) => {
             inner.answered(to, parcel, without_asking(answered.answers));
         }
@@ -102,6 +106,24 @@ fn without_asking(answers: Answers) -> Answers {
             .map(|n| n / 2)
             .collect(),
     }
+}
+
+/// What a node says to that, in that database.
+async fn answer(
+    inner: &Arc<Inner>,
+    to: &NodeAddr,
+    db: u64,
+    batch: Batch,
+) -> Result<Answered, NodeError> {
+    let mut lane = Lane::open(inner.access(), to, ANSWER).await?;
+    if db != 0 {
+        let mut select = Batch::default();
+        select.push(&[b"SELECT", db.to_string().as_bytes()]);
+        lane.send(Arc::new(select)).await;
+        lane.answered().await?;
+    }
+    lane.send(Arc::new(batch)).await;
+    lane.answered().await
 }
 
 /// Sends the commands to those who own their slots now.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::plan::Refusal;
+use super::refusal::Refused;
 use crate::archive::ArchiveError;
 use crate::cluster::NodeError;
 use crate::model::NodeAddr;
@@ -47,6 +48,9 @@ pub enum Trouble {
         /// Its words.
         said: String,
     },
+    /// A master does not take this value; it may take others.
+    #[error("{} of {} was refused: {}", .0.command, .0.key, .0.said)]
+    NotThis(Refused),
     /// A slot had no owner for too long.
     #[error("the target did not become whole within {seconds} s: {why}")]
     Lost {
@@ -139,7 +143,10 @@ impl Trouble {
             Trouble::NotTaken { said, .. } if said.starts_with("NOPERM") => {
                 "give the user +restore ~*, then type the same command again".to_owned()
             }
-            Trouble::NotTaken { .. } | Trouble::Lost { .. } | Trouble::Disturbed(_) => {
+            Trouble::NotTaken { .. }
+            | Trouble::NotThis(_)
+            | Trouble::Lost { .. }
+            | Trouble::Disturbed(_) => {
                 "see goodcache check; then type the same command again: it goes on where it stopped"
                     .to_owned()
             }

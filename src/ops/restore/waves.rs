@@ -11,12 +11,15 @@ use tokio::sync::mpsc;
 use super::bases::Bases;
 use super::brake::Brake;
 use super::feed::Feeds;
-use super::heat::{Heats, Warmth, Wave};
+use super::heat::{Heats, Wave};
 use super::jobs::{Job, jobs, sample};
 use super::load::Loading;
 use super::order::Order;
+use super::parcel::Done;
 use super::run::{READERS, Running, elapsed};
 use super::trouble::Trouble;
+use super::warming::Warming;
+use crate::model::Events;
 use crate::model::words::count;
 use crate::rdb::{Entry, Place};
 
@@ -33,12 +36,14 @@ impl Running {
         self.place.events.begin("restoring keys");
         while let Some(wave) = next {
             let heats = self.wave(wave, feeds, brake).await?;
+            if let (Some(warming), Some(heats)) = (&mut self.warming, &heats) {
+                tell(&self.place.events, warming.counted(heats));
+            }
             next = match &heats {
                 _ if wave.is_last() => None,
                 Some(heats) => heats.after(wave),
                 None => Some(wave.rest()),
             };
-            self.warm_to(wave, heats.as_ref());
             self.journal.noted.warm = next.filter(|_| self.options.order == Order::Hottest);
             self.journal.noted.done.clear();
             self.journal.noted.is_loaded = next.is_none();
@@ -62,7 +67,12 @@ impl Running {
         // Whatever is noted as done was so in no wave that is known.
         self.journal.noted.done.clear();
         self.place.events.begin("looking which keys are used most");
-        let wave = self.sampled().await?.first();
+        let (sample, times) = self.sampled().await?;
+        let wave = sample.first();
+        // What an earlier run brought back nobody has counted.
+        if !self.journal.is_resumed {
+            self.warming = Warming::sampled(&sample, times);
+        }
         self.journal.noted.warm = Some(wave);
         self.place.events.done(match wave.is_last() {
             true => {
@@ -73,10 +83,10 @@ impl Running {
         Ok(wave)
     }
 
-    /// How warm the keys of a sample are.
-    async fn sampled(&self) -> Result<Heats, Trouble> {
+    /// How warm the keys of a sample are, and how many times as much there is in all.
+    async fn sampled(&self) -> Result<(Heats, f64), Trouble> {
         let bases = self.bases();
-        let chosen = sample(&self.wanted(), &self.place.manifest);
+        let (chosen, times) = sample(&self.wanted(), &self.place.manifest);
         let looks = stream::iter(&chosen).map(|job| async move {
             let mut heats = Heats::default();
             let note = |entry: &Entry<'_>, place: Option<Place>| {
@@ -93,27 +103,8 @@ impl Running {
             Ok(all)
         };
         let looks = looks.buffer_unordered(READERS);
-        looks.try_fold(Heats::default(), merge).await
-    }
-
-    /// Says how much of the heat is back after a wave that is not the last.
-    fn warm_to(&mut self, wave: Wave, heats: Option<&Heats>) {
-        let share = heats.and_then(|heats| heats.share(wave.from));
-        let Some(share) = share.filter(|_| !wave.is_last()) else {
-            return;
-        };
-        let warmth = Warmth {
-            percent: (share * 100.0).floor() as u8,
-            after_ms: elapsed(self.began),
-            keys: self.counts.entries.load(Ordering::Relaxed),
-        };
-        self.place.events.note(format!(
-            "{} % of the recorded heat is back after {:.1} s: {} keys",
-            warmth.percent,
-            warmth.after_ms as f64 / 1000.0,
-            count(warmth.keys)
-        ));
-        self.warmth.push(warmth);
+        let heats = looks.try_fold(Heats::default(), merge).await?;
+        Ok((heats, times))
     }
 
     /// All jobs that may hold anything that is meant.
@@ -139,12 +130,14 @@ impl Running {
                 !pieces.all(|piece| self.journal.is_done(job.shard, piece))
             })
             .collect();
-        let is_asked = !wave.is_last() && left.len() == whole;
+        let is_uncounted = self.warming.as_ref().is_some_and(|own| !own.is_counted());
+        let is_asked = (!wave.is_last() || is_uncounted) && left.len() == whole;
         let heats = is_asked.then(|| Mutex::new(Heats::default()));
         self.counts.pieces.store(0, Ordering::Relaxed);
         let (done, mut noting) = mpsc::unbounded_channel();
         let big = self.big();
         let packing = self.packing().of_wave(wave);
+        let is_warming = self.warming.is_some();
         let (place, routes, counts) = (self.place.clone(), self.routes.clone(), &self.counts);
         let sending = async {
             let loading = Loading {
@@ -162,6 +155,7 @@ impl Running {
                 heats: heats.as_ref(),
                 sums: self.sums.as_ref(),
                 done,
+                is_warming,
                 pieces: left.iter().map(|job| job.pieces.len() as u64).sum(),
             };
             let readers = routes.now().masters.len().clamp(1, READERS);
@@ -172,11 +166,17 @@ impl Running {
             };
             feeds.beside(sent).await
         };
-        let journal = &mut self.journal;
+        let (journal, warming, began) = (&mut self.journal, &mut self.warming, self.began);
         let noted = async {
             let mut last = Instant::now();
-            while let Some((shard, piece)) = noting.recv().await {
-                journal.done(shard, piece);
+            while let Some(done) = noting.recv().await {
+                match (done, &mut *warming) {
+                    (Done::Piece(shard, piece), _) => journal.done(shard, piece),
+                    (Done::Warm(warm), Some(warming)) => {
+                        tell(&place.events, warming.back(warm, elapsed(began)));
+                    }
+                    (Done::Warm(_), None) => {}
+                }
                 if last.elapsed() >= NOTE {
                     journal.write()?;
                     last = Instant::now();
@@ -187,4 +187,8 @@ impl Running {
         tokio::try_join!(sending, noted)?;
         Ok(heats.map(|heats| heats.into_inner().unwrap_or_else(PoisonError::into_inner)))
     }
+}
+
+fn tell(events: &Events, news: Vec<String>) {
+    news.into_iter().for_each(|line| events.note(line));
 }

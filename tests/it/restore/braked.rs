@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use crate::support::until;
 
 #[test]
 fn a_rate_holds_for_values_that_go_in_parts_too() {
@@ -28,19 +29,23 @@ fn a_rate_holds_for_values_that_go_in_parts_too() {
     assert!(took_ms >= least_ms, "{took_ms} ms rather than {least_ms}");
 }
 
-/// A server that is busy for so long, again and again, as with a script that somebody runs.
-fn busy(server: &Server, is_over: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+/// A server that is busy for so many ms, again and again, as with a script that somebody runs.
+fn busy(server: &Server, ms: u32, is_over: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
     let script = "local function now()
             local time = redis.call('TIME')
             return time[1] * 1000 + time[2] / 1000
         end
         local begin = now()
-        while now() < begin + 60 do end
+        while now() < begin + tonumber(ARGV[1]) do end
         return 1";
     let (mut wire, is_over) = (server.connect().unwrap(), is_over.clone());
+    let ms = ms.to_string();
     std::thread::spawn(move || {
         while !is_over.load(Ordering::Relaxed) {
-            wire.ask(&["EVAL", script, "0"]).unwrap().text().unwrap();
+            wire.ask(&["EVAL", script, "0", &ms])
+                .unwrap()
+                .text()
+                .unwrap();
         }
     })
 }
@@ -59,11 +64,11 @@ fn a_target_that_answers_late_gets_less_at_a_time() {
     stage.backup();
     let target = empty(1);
     let is_over = Arc::new(AtomicBool::new(false));
-    let busy = busy(&target[0], &is_over);
+    let busy = busy(&target[0], 60, &is_over);
     let running = stage
         .restore(&target[0].addr(), &["--max-latency", "20ms"])
         .spawn();
-    crate::support::until("all keys are there", LIMIT, || keys(&[&target[0]]) == 6000);
+    until("all keys are there", LIMIT, || keys(&[&target[0]]) == 6000);
     is_over.store(true, Ordering::Relaxed);
     busy.join().unwrap();
     let report = proven(running.wait());
@@ -80,4 +85,66 @@ fn a_target_that_answers_late_gets_less_at_a_time() {
     let again = stage.restore(&addr, &["--replace", "--confirm", &addr]);
     let report = proven(again.run());
     assert!(report["held_back"].is_null(), "{report:#}");
+}
+
+#[test]
+fn a_master_that_took_over_is_asked_too() {
+    let stage = Stage {
+        home: Home::new(),
+        source: Fleet::cluster(1, 0),
+    };
+    let mut wire = stage.source[0].connect().unwrap();
+    for n in 0..6000 {
+        let value = "v".repeat(200);
+        wire.ask(&["SET", &format!("k:{n}"), &value]).unwrap();
+    }
+    stage.backup();
+    let mut target = Fleet::cluster(3, 1);
+    let addr = target[1].addr();
+    let words = ["--max-latency", "250ms", "--rate", "200KiB"];
+    let running = stage.restore(&addr, &words).spawn();
+    until("keys arrive", LIMIT, || keys(&[&target[0]]) > 100);
+    target[0].kill();
+    until("another takes over", LIMIT, || {
+        target[3].cli(&["ROLE"]).starts_with("master")
+    });
+    let is_over = Arc::new(AtomicBool::new(false));
+    let busy = busy(&target[3], 400, &is_over);
+    let report = proven(running.wait());
+    is_over.store(true, Ordering::Relaxed);
+    busy.join().unwrap();
+    let slowest = report["slowest_answer_ms"].as_f64().unwrap();
+    assert!(slowest >= 250.0, "{report:#}");
+}
+
+/// Whether what is replaced there is freed aside.
+fn is_freed_aside(server: &Server) -> bool {
+    let said = server.cli(&["CONFIG", "GET", "lazyfree-lazy-server-del"]);
+    said.lines().nth(1) == Some("yes")
+}
+
+#[test]
+fn what_is_replaced_is_freed_aside_and_the_setting_is_put_back() {
+    let stage = Stage::new();
+    let lazy = |_| Spec::with_args(&["--lazyfree-lazy-server-del", "no"]);
+    let target = Fleet::start_with(1, lazy);
+    target.join(1);
+    let addr = target[0].addr();
+    proven(stage.restore(&addr, &[]).run());
+    let replaced = ["--replace", "--confirm", &addr];
+    for more in [
+        &["--rate", "50KiB"][..],
+        &["--rate", "50KiB", "--no-verify"],
+    ] {
+        let words = [&replaced[..], more].concat();
+        let running = stage.restore(&addr, &words).spawn();
+        until("it is set", LIMIT, || is_freed_aside(&target[0]));
+        let outcome = running.wait().expect(0);
+        assert!(!outcome.stdout.contains("lazyfree"), "{}", outcome.stdout);
+        assert!(!is_freed_aside(&target[0]));
+    }
+    target[0].cli(&["ACL", "SETUSER", "default", "-config|set"]);
+    let report = proven(stage.restore(&addr, &replaced).run());
+    let remarks = report["remarks"].to_string();
+    assert!(remarks.contains("lazyfree-lazy-server-del"), "{remarks}");
 }

@@ -227,3 +227,46 @@ fn a_master_that_freezes_in_the_middle_of_the_log_is_survived() {
     let target = played_over(|server| server.pause());
     target.iter().for_each(Server::resume);
 }
+
+#[test]
+fn a_slot_that_stays_half_moved_takes_the_log_where_it_goes_to() {
+    let soon = now_ms() + 1_000_000;
+    let home = snapshot(
+        &[
+            "SET {h}n 5",
+            "SET {h}gone 1",
+            "RPUSH {h}l a",
+            &format!("SET {{h}}e v PXAT {soon}"),
+            "SET {o}n 1",
+        ],
+        &[
+            "INCR {h}n",
+            "INCR {o}n",
+            "DEL {h}gone",
+            "RPUSH {h}l b",
+            "APPEND {h}e w",
+            "SET {h}new x EX 1000",
+            "INCR {h}n",
+        ],
+    );
+    let target = empty(2);
+    // One that is left there, and not in the way.
+    let owner = target.iter().find(|server| {
+        let said = server.ask(&["SET", "{h}n", "old"]).unwrap();
+        said.text().is_ok()
+    });
+    assert!(owner.is_some());
+    let (_, to) = half_move(&target, "h");
+    let addr = target[0].addr();
+    let words = ["--replace", "--confirm", &addr];
+    proven(restore(&home, &addr, &words).run());
+    let get = |words: &[&str]| asked(&target[to], words);
+    assert_eq!(get(&["GET", "{h}n"]), "7");
+    assert_eq!(get(&["EXISTS", "{h}gone"]), "0");
+    assert_eq!(get(&["LLEN", "{h}l"]), "2");
+    assert_eq!(get(&["PEXPIRETIME", "{h}e"]), soon.to_string());
+    let ttl: i64 = get(&["TTL", "{h}new"]).parse().unwrap();
+    assert!((900..=1000).contains(&ttl), "{ttl}");
+    let servers: Vec<&Server> = target.iter().collect();
+    assert_eq!(keys(&servers), 5);
+}

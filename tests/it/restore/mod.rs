@@ -93,6 +93,26 @@ fn empty(masters: usize) -> Fleet {
     Fleet::cluster(masters, 0)
 }
 
+/// Leaves the slot of a tag half moved, from the first of those places to the second.
+fn half_move(target: &Fleet, tag: &str) -> (usize, usize) {
+    let key = format!("{{{tag}}}");
+    let has = |n: &usize| target[*n].ask(&["GET", &key]).unwrap().text().is_ok();
+    let from = (0..target.len()).find(has).unwrap();
+    let to = (from + 1) % target.len();
+    let slot = goodcache::model::Slot::of_key(key.as_bytes());
+    let slot = slot.number().to_string();
+    target[to].cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &target[from].id()]);
+    target[from].cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target[to].id()]);
+    (from, to)
+}
+
+/// What a server says that has the slot only half.
+fn asked(server: &Server, words: &[&str]) -> String {
+    let mut wire = server.connect().unwrap();
+    wire.ask(&["ASKING"]).unwrap();
+    wire.ask(words).unwrap().to_string()
+}
+
 /// A server on its own.
 fn alone() -> Server {
     Server::start_with(Spec::with_args(&["--cluster-enabled", "no"]))

@@ -27,14 +27,15 @@ fn files_that_redis_cli_left_are_restored_like_a_snapshot() {
     let stage = Stage::new();
     let folder = stage.home.path().join("files");
     std::fs::create_dir(&folder).unwrap();
-    for (n, server) in stage.source.iter().enumerate() {
-        crate::support::until("it saves", LIMIT, || {
-            server.ask(&["SAVE"]).unwrap().text().is_ok()
-        });
-        let file = server.dir().join("dump.rdb");
-        std::fs::copy(file, folder.join(format!("node-{n}.rdb"))).unwrap();
+    for server in stage.source.iter() {
+        server.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
     }
-    let (target, path) = (empty(2), folder.display().to_string());
+    let (addr, path) = (stage.source[0].addr(), folder.display().to_string());
+    let words = ["--cluster", "backup", &addr, &path];
+    let backup = stage.home.program("redis-cli", &words);
+    backup.within(LIMIT).run().expect(0);
+    assert!(folder.join("nodes.json").exists());
+    let target = empty(2);
     let words = ["restore", &target[0].addr(), "--rdb", &path, "-o", "json"];
     let report = proven(stage.home.goodcache(&words).within(LIMIT).run());
     let source: Vec<&Server> = stage.source.iter().collect();

@@ -214,6 +214,11 @@ impl Running {
         let _ = self.child.kill();
     }
 
+    /// Whether it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end.
     ///
     /// # Panics
