@@ -17,6 +17,7 @@ mod heat;
 mod jobs;
 mod journal;
 mod large;
+mod libraries;
 mod load;
 mod log;
 mod order;

@@ -91,12 +91,6 @@ impl Playing<'_> {
 
     async fn one(&self, out: &mut Outgoing<'_>, logged: &Logged<'_>) -> Result<u64, Trouble> {
         let command = &logged.command;
-        if command.name() == "function" {
-            // The same on every master, and idempotent enough: what is there already is refused.
-            let words: Vec<Word<'_>> = command.words.iter().map(|word| Word::from(*word)).collect();
-            out.everywhere(&words).await?;
-            return Ok(1);
-        }
         // What comes before its slot was emptied counts for nothing.
         let is_over =
             |key: &&[u8]| (self.touched).is_before_flush(logged.seq, logged.db, Slot::of_key(key));
@@ -251,21 +245,6 @@ impl<'a> Outgoing<'a> {
             true => self.send((owner, db)).await,
             false => Ok(()),
         }
-    }
-
-    async fn everywhere(&mut self, words: &[Word<'_>]) -> Result<(), Trouble> {
-        let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
-        for way in self.open.keys().copied().collect::<Vec<_>>() {
-            self.send(way).await?;
-        }
-        for addr in &self.table.masters.clone() {
-            let mut batch = Batch::default();
-            batch.push(&words);
-            self.feeds
-                .send(addr, Parcel::new(batch, vec![0], 0, Vec::new()))
-                .await?;
-        }
-        Ok(())
     }
 
     async fn send(&mut self, way: (usize, u64)) -> Result<(), Trouble> {

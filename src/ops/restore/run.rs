@@ -15,7 +15,7 @@ use super::heat::Warmth;
 use super::jobs::Job;
 use super::journal::{Asked, Journal, how};
 use super::load::Counts;
-use super::log::Logs;
+use super::log::{Logged, Logs};
 use super::order::{Existing, Options, Place};
 use super::ousted::Watch;
 use super::pack::Packing;
@@ -215,7 +215,7 @@ impl Running {
             self.options.rate,
             self.options.max_latency,
         );
-        let functions = parts::functions(&self.place, &masters, self.options.existing).await?;
+        let functions = self.functions(&masters).await?;
         self.remarks.extend(functions.remarks);
         let feeds = self.feeds(false, &brake);
         let loaded = self.load(&feeds, &brake).await;
@@ -246,6 +246,24 @@ impl Running {
             held_back: brake.held_back(),
             lacks_functions: functions.is_short,
         })
+    }
+
+    /// Functions belong to no key: a part leaves them as they are.
+    async fn functions(&self, masters: &[NodeAddr]) -> Result<parts::Functions, Trouble> {
+        if !self.options.select.is_all() {
+            return Ok(parts::Functions::default());
+        }
+        let mut libraries = parts::libraries(&self.place).await?;
+        if self.touched.has_functions {
+            let note = async |logged: Logged<'_>| {
+                if logged.command.name() == "function" {
+                    libraries.note(&logged.command.words);
+                }
+                Ok(())
+            };
+            self.logs().walk(&self.touched, note).await?;
+        }
+        parts::functions(&self.place, masters, self.options.existing, &libraries).await
     }
 
     fn restored(self, done: Done) -> Restored {
@@ -323,6 +341,13 @@ impl Running {
 
     pub(super) fn bases(&self) -> Bases<'_> {
         Bases {
+            repository: &self.place.repository,
+            manifest: &self.place.manifest,
+        }
+    }
+
+    pub(super) fn logs(&self) -> Logs<'_> {
+        Logs {
             repository: &self.place.repository,
             manifest: &self.place.manifest,
         }

@@ -31,6 +31,8 @@ pub(super) struct Touched {
     flushes: Vec<Flush>,
     /// Commands in all.
     pub commands: u64,
+    /// Whether any of them is about functions.
+    pub has_functions: bool,
     /// Commands of which nobody knows what they change.
     pub unknown: BTreeSet<String>,
     /// The moment that is restored, where it is not that of the snapshot.
@@ -128,6 +130,7 @@ impl Touched {
     /// Notes a command.
     pub(super) fn note(&mut self, logged: &Logged<'_>) {
         self.commands += 1;
+        self.has_functions |= logged.command.name() == "function";
         let flush = |db| Flush {
             seq: logged.seq,
             db,
