@@ -48,6 +48,9 @@ pub struct Noted {
     pub is_playing: bool,
     /// Keys that a log changes and that stay as the target had them, by their hash.
     pub spared: Vec<String>,
+    /// Such that stay until what they become is there, likewise.
+    #[serde(default)]
+    pub held: Vec<String>,
     /// Which wave of keys is under way, where the most used come first.
     #[serde(default)]
     pub(super) warm: Option<Wave>,
@@ -117,6 +120,7 @@ impl Journal {
                 is_loaded: false,
                 is_playing: false,
                 spared: Vec::new(),
+                held: Vec::new(),
                 warm: None,
                 done: BTreeMap::new(),
             }),

@@ -2,11 +2,12 @@
 //!
 //! `run` is the story: look and plan, send what no log changes (`waves`: `load`, over `feed`), play the
 //! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`, `sums`). What is decided is pure: `plan`, `jobs`,
-//! `select`, `pack`, `touched`, `absolute`, `refusal`.
+//! `select`, `pack`, `touched`, `ties`, `beside`, `absolute`, `refusal`.
 
 mod absolute;
 mod asking;
 mod bases;
+mod beside;
 mod big;
 mod brake;
 mod carried;
@@ -40,6 +41,7 @@ mod select;
 mod stray;
 mod sums;
 mod target;
+mod ties;
 mod touched;
 mod trouble;
 mod waves;

@@ -68,7 +68,7 @@ pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Tro
         repository: &place.repository,
         manifest: &place.manifest,
     };
-    let touched = logs.touched(place.moment.clone()).await?;
+    let touched = logs.touched(place.moment.clone(), &options.select).await?;
     let tables = tables(&place).await?;
     let asked = Asked {
         snapshot: place.manifest.id.to_string(),
@@ -179,6 +179,7 @@ impl Running {
             plan,
         } = prepared;
         touched.spare_all(&journal.noted.spared);
+        touched.hold_all(&journal.noted.held);
         let routes = Arc::new(Routes::new(Table::of(&target.topology)));
         Running {
             place,

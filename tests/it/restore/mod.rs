@@ -14,6 +14,7 @@ mod parts;
 mod refused;
 mod runbook;
 mod shapes;
+mod tied;
 mod typed;
 mod ways;
 
