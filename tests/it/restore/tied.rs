@@ -267,3 +267,16 @@ fn a_type_that_is_meant_is_what_the_base_and_the_log_make_of_it() {
     assert_eq!(said(&target, "HGETALL h"), "f 1 g 3");
     assert_eq!(said(&target, "GET s"), "v");
 }
+
+#[test]
+fn a_command_without_effect_is_no_success() {
+    // Nothing that a server logs is about a key that it has not.
+    let home = snapshot(
+        &["SET s v"],
+        &["SELECT 0", "RENAME none other", "APPEND s x"],
+    );
+    let target = alone();
+    let report = restore(&home, &target.addr(), &[]).run().expect(3).json()["report"].clone();
+    assert_eq!(report["log_overtaken"], 1, "{report:#}");
+    assert_eq!(said(&target, "GET s"), "vx");
+}
