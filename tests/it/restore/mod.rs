@@ -11,6 +11,7 @@ mod matrix;
 mod meanwhile;
 mod moment;
 mod parts;
+mod random;
 mod refused;
 mod runbook;
 mod shapes;
