@@ -154,8 +154,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn of(followed: &Followed, seed: u64) -> Writer {
-        let owner = |tag| followed.owner(&format!("{{{tag}}}none"));
+    fn of(cluster: &Fleet, seed: u64) -> Writer {
+        let owner = |tag| {
+            let key = format!("{{{tag}}}none");
+            let has = |server: &&Server| server.ask(&["GET", &key]).unwrap().text().is_ok();
+            cluster.iter().find(has).unwrap()
+        };
         Writer {
             dice: Dice(seed),
             owners: (0..TAGS).map(|tag| owner(tag).connect().unwrap()).collect(),
@@ -231,21 +235,55 @@ fn sorted(lines: &str, together: usize) -> String {
     parts.join("\n")
 }
 
-fn restored(followed: &Followed, moment: u64) -> (Fleet, Value) {
-    let target = empty(2);
+/// Restores that moment.
+fn restored(followed: &Followed, moment: u64, target: &Fleet, more: &[&str]) -> Value {
     let (of, at) = (followed.stage.source[0].addr(), timestamp(moment));
     let (url, addr) = (followed.stage.repository(), target[0].addr());
-    let words = [
+    let mut words = vec![
         "restore", &addr, "--of", &of, "--at", &at, "--repo", &url, "-o", "json",
     ];
-    let outcome = followed.stage.home.goodcache(&words).within(LIMIT).run();
-    (target, proven(outcome))
+    words.extend(more);
+    let report = proven(followed.stage.home.goodcache(&words).within(LIMIT).run());
+    assert_eq!(report["log_overtaken"], 0, "{report:#}");
+    report
+}
+
+/// Keys with their values and expiries.
+type Keys = BTreeMap<String, (String, i64)>;
+
+/// Whether it is there for long.
+fn lasts((_, (_, ends)): &(&String, &(String, i64))) -> bool {
+    *ends < 0 || *ends > (now_ms() + 60_000) as i64
+}
+
+fn lasting(keys: &Keys) -> Keys {
+    let lasting = keys.iter().filter(lasts);
+    lasting.map(|(key, is)| (key.clone(), is.clone())).collect()
+}
+
+/// Waits until all that ends soon is over.
+fn wait_for_the_end(written: u64) {
+    until("what was to end soon is over", LIMIT, || {
+        now_ms() > written + 3000
+    });
+}
+
+#[track_caller]
+fn is_the_same(is: &Keys, expected: &Keys, what: &str) {
+    for (key, value) in expected {
+        assert_eq!(is.get(key), Some(value), "{key}: {what}");
+    }
+    let more: Vec<&String> = is
+        .keys()
+        .filter(|key| !expected.contains_key(*key))
+        .collect();
+    assert_eq!(more, [""; 0], "{what}");
 }
 
 #[test]
 fn every_key_is_what_it_was_at_that_moment() {
     let mut followed = Followed::of(3, 0);
-    let mut writer = Writer::of(&followed, 0x9e37_79b9_7f4a_7c15);
+    let mut writer = Writer::of(&followed.stage.source, 0x9e37_79b9_7f4a_7c15);
     writer.write(1200);
     followed.follow();
     let mut moments = Vec::new();
@@ -258,22 +296,60 @@ fn every_key_is_what_it_was_at_that_moment() {
     followed.end(&[0, 1, 2]);
     let written = now_ms();
     for (moment, was) in moments {
-        let (target, report) = restored(&followed, moment);
-        until("what was to end soon is over", LIMIT, || {
-            now_ms() > written + 3000
-        });
-        let is = all(target.iter());
-        let lasts = |ends: i64| ends < 0 || ends > (now_ms() + 60_000) as i64;
-        let was: BTreeMap<_, _> = was
-            .into_iter()
-            .filter(|(_, (_, ends))| lasts(*ends))
-            .collect();
+        let (target, was) = (empty(2), lasting(&was));
         assert!(was.len() > 200, "{}", was.len());
-        for (key, expected) in &was {
-            assert_eq!(is.get(key), Some(expected), "{key} at {moment}");
+        restored(&followed, moment, &target, &[]);
+        wait_for_the_end(written);
+        is_the_same(&all(target.iter()), &was, &format!("at {moment}"));
+    }
+}
+
+#[test]
+fn a_part_of_a_moment_leaves_all_else_as_it_is() {
+    let mut followed = Followed::of(2, 0);
+    let mut writer = Writer::of(&followed.stage.source, 0x2545_f491_4f6c_dd1d);
+    writer.write(900);
+    followed.follow();
+    writer.write(1200);
+    let moment = followed.moment();
+    let was = all(followed.stage.source.iter());
+    writer.write(300);
+    followed.end(&[0, 1]);
+    let target = empty(3);
+    let addr = target[0].addr();
+    for (n, glob, replaces) in [(1, "*", false), (2, "*[0-2]", false), (3, "*[1-3]", true)] {
+        target
+            .iter()
+            .for_each(|server| drop(server.cli(&["FLUSHALL"])));
+        Writer::of(&target, n).write(400);
+        wait_for_the_end(now_ms());
+        let own = all(target.iter());
+        let mut more = vec!["--keys", glob];
+        match replaces {
+            true => more.extend(["--replace", "--confirm", &addr]),
+            false => more.push("--undelete"),
         }
-        let more: Vec<&String> = is.keys().filter(|key| !was.contains_key(*key)).collect();
-        assert_eq!(more, [""; 0]);
-        assert_eq!(report["log_overtaken"], 0, "{report:#}");
+        restored(&followed, moment, &target, &more);
+        let is_meant = |key: &str| match glob {
+            "*[0-2]" => key.ends_with(['0', '1', '2']),
+            "*[1-3]" => key.ends_with(['1', '2', '3']),
+            _ => true,
+        };
+        let mut expected = own.clone();
+        for (key, value) in lasting(&was) {
+            if is_meant(&key) && (replaces || !own.contains_key(&key)) {
+                expected.insert(key, value);
+            }
+        }
+        let kept = expected
+            .iter()
+            .filter(|(key, is)| own.get(*key) == Some(is))
+            .count();
+        assert!(
+            kept > 20 && expected.len() > kept + 20,
+            "{kept} of {}",
+            expected.len()
+        );
+        is_the_same(&all(target.iter()), &expected, glob);
     }
 }
