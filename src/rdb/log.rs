@@ -1,9 +1,11 @@
 //! The log: the commands that change a data set, told apart as they come over a replication link, with
-//! the offset after each; and which keys each changes.
+//! the offset after each.
 //!
-//! A backup marks the slots that its log changes; a restore plays the log. The stream is arrays of bulk
-//! strings, as clients send them; every byte counts in the offset.
+//! A backup marks the slots that its log changes; a restore plays the log. Which keys a command is about
+//! stands in `command`. The stream is arrays of bulk strings, as clients send them; every byte counts in the
+//! offset.
 
+use super::command::LogCommand;
 use super::error::{Fault, RdbError};
 
 /// The most words that one command may have: the servers' own limit (`1024*1024`).
@@ -22,26 +24,6 @@ pub struct LogReader {
     /// The offset before the buffer's first byte.
     offset: u64,
     words: Vec<std::ops::Range<usize>>,
-}
-
-/// A command of a log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogCommand<'a> {
-    /// Its words, the name first.
-    pub words: Vec<&'a [u8]>,
-    /// The offset after it.
-    pub end: u64,
-}
-
-/// What a command changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changes<'a> {
-    /// No key: transactions' brackets, keep-alives, messages, functions.
-    Nothing,
-    /// These keys.
-    Keys(Vec<&'a [u8]>),
-    /// Perhaps every key: it empties databases, or is not known.
-    All,
 }
 
 impl LogReader {
@@ -139,163 +121,6 @@ fn number(buf: &[u8], at: usize, mark: u8, most: u64) -> Result<Option<(u64, usi
     Ok(Some((number, at + end + 2)))
 }
 
-impl<'a> LogCommand<'a> {
-    /// Its name in lower case.
-    pub fn name(&self) -> String {
-        let name = self.words.first().copied().unwrap_or_default();
-        String::from_utf8_lossy(name).to_ascii_lowercase()
-    }
-
-    /// Which keys it changes. Servers send effects, so scripts and blocking commands do not come here.
-    pub fn changes(&self) -> Changes<'a> {
-        let word = |n: usize| self.words.get(n).copied();
-        let keys = |places: &[usize]| {
-            let keys: Option<Vec<&[u8]>> = places.iter().map(|&n| word(n)).collect();
-            keys.map_or(Changes::All, Changes::Keys)
-        };
-        let from = |first: usize, step: usize| {
-            Changes::Keys(
-                self.words
-                    .iter()
-                    .skip(first)
-                    .step_by(step)
-                    .copied()
-                    .collect(),
-            )
-        };
-        let name = self.name();
-        match name.as_str() {
-            "ping" | "select" | "multi" | "exec" | "replconf" | "publish" | "spublish"
-            | "function" | "script" | "cluster" => Changes::Nothing,
-            "del" | "unlink" => from(1, 1),
-            "mset" | "msetnx" => from(1, 2),
-            "msetex" => self.msetex(),
-            "rename" | "renamenx" | "copy" | "smove" | "rpoplpush" | "brpoplpush" | "lmove"
-            | "blmove" => keys(&[1, 2]),
-            "bitop" | "xgroup" => keys(&[2]),
-            "sort" | "georadius" | "georadiusbymember" => self.after("STORE"),
-            name if ONE_KEY.contains(&name) => keys(&[1]),
-            // Of modules: JSON.SET, BF.ADD, TS.ADD.
-            name if name.contains('.') => keys(&[1]),
-            _ => Changes::All,
-        }
-    }
-
-    /// `MSETEX numkeys key value key value ...`
-    fn msetex(&self) -> Changes<'a> {
-        let count = self
-            .words
-            .get(1)
-            .and_then(|word| std::str::from_utf8(word).ok());
-        match count.and_then(|word| word.parse::<usize>().ok()) {
-            Some(count) => {
-                let keys = self.words.iter().skip(2).step_by(2).take(count);
-                Changes::Keys(keys.copied().collect())
-            }
-            None => Changes::All,
-        }
-    }
-
-    /// The key behind such a word: commands that read one key and store into another.
-    fn after(&self, word: &str) -> Changes<'a> {
-        let is_it = |given: &&[u8]| given.to_ascii_uppercase().starts_with(word.as_bytes());
-        let at = self.words.iter().rposition(is_it);
-        match at.and_then(|at| self.words.get(at + 1)) {
-            Some(&key) => Changes::Keys(vec![key]),
-            None => Changes::Keys(Vec::new()),
-        }
-    }
-}
-
-/// Commands that change the key behind their name and no other, of Redis 8.2 and Valkey 9.1.
-const ONE_KEY: &[&str] = &[
-    "append",
-    "bitfield",
-    "decr",
-    "decrby",
-    "delex",
-    "delifeq",
-    "expire",
-    "expireat",
-    "geoadd",
-    "geosearchstore",
-    "getdel",
-    "getex",
-    "getset",
-    "hdel",
-    "hexpire",
-    "hexpireat",
-    "hgetdel",
-    "hgetex",
-    "hincrby",
-    "hincrbyfloat",
-    "hmset",
-    "hpersist",
-    "hpexpire",
-    "hpexpireat",
-    "hset",
-    "hsetex",
-    "hsetnx",
-    "incr",
-    "incrby",
-    "incrbyfloat",
-    "linsert",
-    "lpop",
-    "lpush",
-    "lpushx",
-    "lrem",
-    "lset",
-    "ltrim",
-    "move",
-    "persist",
-    "pexpire",
-    "pexpireat",
-    "pfadd",
-    "pfcount",
-    "pfmerge",
-    "psetex",
-    "restore",
-    "restore-asking",
-    "rpop",
-    "rpush",
-    "rpushx",
-    "sadd",
-    "sdiffstore",
-    "set",
-    "setbit",
-    "setex",
-    "setnx",
-    "setrange",
-    "sinterstore",
-    "spop",
-    "srem",
-    "sunionstore",
-    "vadd",
-    "vrem",
-    "vsetattr",
-    "xack",
-    "xackdel",
-    "xadd",
-    "xautoclaim",
-    "xclaim",
-    "xdel",
-    "xdelex",
-    "xsetid",
-    "xtrim",
-    "zadd",
-    "zdiffstore",
-    "zincrby",
-    "zinterstore",
-    "zpopmax",
-    "zpopmin",
-    "zrangestore",
-    "zrem",
-    "zremrangebylex",
-    "zremrangebyrank",
-    "zremrangebyscore",
-    "zunionstore",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,40 +174,5 @@ mod tests {
         let mut endless = LogReader::new(0);
         endless.push(&[b'*'; 64]);
         assert!(endless.step().is_err());
-    }
-
-    #[test]
-    fn the_keys_that_a_command_changes() {
-        let keys =
-            |keys: &[&'static str]| Changes::Keys(keys.iter().map(|key| key.as_bytes()).collect());
-        for (words, changes) in [
-            (&["SET", "a", "1", "PXAT", "5"][..], keys(&["a"])),
-            (&["UNLINK", "a", "b"], keys(&["a", "b"])),
-            (&["MSET", "a", "1", "b", "2"], keys(&["a", "b"])),
-            (
-                &["MSETEX", "2", "a", "1", "b", "2", "PXAT", "9"],
-                keys(&["a", "b"]),
-            ),
-            (&["XGROUP", "CREATE", "s", "g", "0"], keys(&["s"])),
-            (&["BITOP", "AND", "d", "a"], keys(&["d"])),
-            (&["SORT", "a", "STORE", "d"], keys(&["d"])),
-            (
-                &["GEORADIUS", "a", "1", "2", "3", "km", "STOREDIST", "d"],
-                keys(&["d"]),
-            ),
-            (&["ZUNIONSTORE", "d", "1", "a"], keys(&["d"])),
-            (&["JSON.SET", "a", "$", "1"], keys(&["a"])),
-            (&["CLUSTER", "SYNCSLOTS", "ACK"], Changes::Nothing),
-            (&["FLUSHALL"], Changes::All),
-            (&["SWAPDB", "0", "1"], Changes::All),
-            (&["BRANDNEW", "x"], Changes::All),
-            (&["SET"], Changes::All),
-        ] {
-            let command = LogCommand {
-                words: words.iter().map(|word| word.as_bytes()).collect(),
-                end: 0,
-            };
-            assert_eq!(command.changes(), changes, "{words:?}");
-        }
     }
 }

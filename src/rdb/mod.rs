@@ -10,6 +10,7 @@
 //! says so where it stands.
 
 mod bridge;
+mod command;
 mod crc;
 mod cut;
 mod decode;
@@ -31,6 +32,7 @@ mod writer;
 pub use bridge::{
     Accepts, Bridged, Losses, Reason, Way, bridge, bridge_later, can_go, fields_may_expire,
 };
+pub use command::{Changes, LogCommand};
 pub use decode::{Decoder, Element, StreamId};
 pub use dialect::{Dialect, Vendor};
 pub use digest::{Digester, Folded, SlotDigest, SlotDigests};
@@ -38,7 +40,7 @@ pub use elements::{Batch, Command, Elements, Limits, Outline};
 pub use error::{Fault, RdbError};
 pub use item::{Entry, Item, Part, Place, SlotInfo};
 pub use kind::{Family, family};
-pub use log::{Changes, LogCommand, LogReader};
+pub use log::LogReader;
 pub use payload::{
     Footer, Payload, append_payload, append_stamped, function_payload, payload_bytes,
     payload_version,

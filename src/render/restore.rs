@@ -116,14 +116,18 @@ pub fn restored(target: &str, restored: &Restored) -> Doc {
         word: word.to_owned(),
         tone,
         rest: format!(
-            "{}snapshot {} of {}, in {}",
+            "{}snapshot {} of {}, in {}{}",
             match restored.moment_ms == restored.taken_at_ms {
                 true => String::new(),
                 false => format!("as it was at {}: ", timestamp(restored.moment_ms)),
             },
             restored.snapshot,
             timestamp(restored.taken_at_ms),
-            duration(Duration::from_millis(restored.duration_ms))
+            duration(Duration::from_millis(restored.duration_ms)),
+            match restored.proof.as_ref().map_or(0, |proof| proof.played) {
+                0 => String::new(),
+                played => format!("; {} played, not compared", keys(played)),
+            }
         ),
     });
     doc.push(Block::KeyValues(facts(restored)));
@@ -221,7 +225,7 @@ fn facts(restored: &Restored) -> Vec<(String, Cell)> {
         "overtaken",
         restored.log_overtaken,
         "command",
-        "about keys whose time is over: without effect",
+        "about keys that were not there: without effect",
     );
     add(
         "sent again",

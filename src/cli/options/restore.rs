@@ -28,7 +28,7 @@ replication and compared with the snapshot, slot by slot.
 Whatever stops it, the same command goes on where it stopped.
 
 Exit codes:
-  0  restored, and proven equal
+  0  restored, and proven equal, but for keys that were played: how many is told
   2  the command line makes no sense, or there is no such snapshot
   3  restored, but not all of it: what is missing or differs is named
   4  could not look: no repository, wrong passphrase, unreachable

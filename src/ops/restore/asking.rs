@@ -1,8 +1,9 @@
-//! Questions about the keys that the logs change: many keys in one flight, a flight for each master.
+//! Questions about the keys that the logs change, and what is done to each: many keys in one flight, a flight for each master.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::beside::beside;
 use super::following::Following;
 use super::play::slot;
 use super::routes::{Routes, Table};
@@ -23,6 +24,10 @@ pub(super) enum Question {
     SettleFields,
     /// Whether it is there.
     Exists,
+    /// What was built up beside it gets its name, over what has it now or only where nothing has.
+    Place { is_over: bool },
+    /// It goes.
+    Drop,
 }
 
 /// Questions about keys, a flight for each master.
@@ -89,6 +94,11 @@ impl<'a> Asking<'a> {
                     settle_fields(node, key).await?;
                 }
             }
+            Question::Place { is_over } => place(node, &keys, is_over).await?,
+            Question::Drop => {
+                let gone = |key: &Vec<u8>| Command::words("UNLINK").arg(key);
+                all(node, keys.iter().map(gone)).await?;
+            }
             Question::Exists => {
                 let exists = |key: &Vec<u8>| Command::words("EXISTS").arg(key);
                 let flight: Vec<Command> = keys.iter().map(exists).collect();
@@ -116,10 +126,39 @@ async fn settle(node: &Following<'_>, keys: &BTreeSet<Vec<u8>>) -> Result<(), Tr
             Command::words("PEXPIREAT").arg(key).arg(ms)
         })
         .collect();
-    for reply in node.ask_all(&back).await? {
+    all(node, back.into_iter()).await
+}
+
+/// All of them, each of which must be taken.
+async fn all(node: &Following<'_>, commands: impl Iterator<Item = Command>) -> Result<(), Trouble> {
+    for reply in node.ask_all(&commands.collect::<Vec<_>>()).await? {
         reply?;
     }
     Ok(())
+}
+
+/// Gives what was built up beside its name.
+async fn place(
+    node: &Following<'_>,
+    keys: &BTreeSet<Vec<u8>>,
+    is_over: bool,
+) -> Result<(), Trouble> {
+    let word = match is_over {
+        true => "RENAME",
+        false => "RENAMENX",
+    };
+    let named = |key: &Vec<u8>| Command::words(word).arg(beside(key)).arg(key);
+    let named: Vec<Command> = keys.iter().map(named).collect();
+    for reply in node.ask_all(&named).await? {
+        match reply {
+            // At that time there was none.
+            Err(NodeError::Server { said, .. }) if said.contains("no such key") => {}
+            reply => drop(reply?),
+        }
+    }
+    // What somebody has written meanwhile stays.
+    let left = |key: &Vec<u8>| Command::words("UNLINK").arg(beside(key));
+    all(node, keys.iter().map(left)).await
 }
 
 /// When each key expires, ms since the epoch; servers before 7.0 say how long it still lives.
@@ -197,10 +236,7 @@ async fn settle_some(node: &Following<'_>, key: &[u8], fields: &[Reply]) -> Resu
         let back = Command::words("HPEXPIREAT").arg(key);
         of_fields(back.arg(ms.max(&1).to_string()), fields)
     });
-    for reply in node.ask_all(&back.collect::<Vec<_>>()).await? {
-        reply?;
-    }
-    Ok(())
+    all(node, back).await
 }
 
 fn of_fields(command: Command, fields: &[&[u8]]) -> Command {

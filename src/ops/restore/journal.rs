@@ -52,6 +52,9 @@ pub struct Noted {
     /// The masters when it began and the histories that they go on with; `None` when that is not known.
     #[serde(default)]
     pub(super) histories: Option<Histories>,
+    /// Such that stay until what they become is there, likewise.
+    #[serde(default)]
+    pub held: Vec<String>,
     /// Which wave of keys is under way, where the most used come first.
     #[serde(default)]
     pub(super) warm: Option<Wave>,
@@ -122,6 +125,7 @@ impl Journal {
                 is_playing: false,
                 spared: Vec::new(),
                 histories: None,
+                held: Vec::new(),
                 warm: None,
                 done: BTreeMap::new(),
             }),

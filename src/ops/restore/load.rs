@@ -39,7 +39,7 @@ pub(super) struct Counts {
     pub expired: AtomicU64,
     pub large: AtomicU64,
     pub pieces: AtomicU64,
-    /// Commands of the logs about keys whose time is over.
+    /// Commands of the logs about keys that were not there.
     pub overtaken: AtomicU64,
     /// Commands of the logs that were refused, and the first of them.
     pub log_refused: AtomicU64,
@@ -54,6 +54,7 @@ pub(super) struct SoFar {
     bytes: u64,
     large: u64,
     impossible: BTreeMap<Reason, Impossible>,
+    databases: BTreeMap<u64, Database>,
 }
 
 /// Keys that cannot go to the target.
@@ -116,6 +117,11 @@ impl Counts {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         list.clone_from(&so_far.impossible);
+        let mut list = self
+            .databases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        list.clone_from(&so_far.databases);
     }
 
     /// So many more were sent.
@@ -136,7 +142,26 @@ impl Counts {
             bytes: of(&self.bytes),
             large: of(&self.large),
             impossible: list.clone(),
+            databases: self
+                .databases
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
         }
+    }
+
+    /// That key is in a database that the target does not have.
+    pub(super) fn has_no_database(&self, db: u64, key: &[u8]) {
+        let mut list = self
+            .databases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let found = list.entry(db).or_default();
+        if found.keys == 0 {
+            found.db = db;
+            found.first = shown(key);
+        }
+        found.keys += 1;
     }
 
     /// That key cannot go.
@@ -240,19 +265,12 @@ impl Loading<'_> {
             }
             Packed::NotMeant | Packed::OtherWave => {}
             Packed::Expired => drop(counts.expired.fetch_add(1, Ordering::Relaxed)),
-            Packed::NoSuchDb => {
-                let mut list = counts
-                    .databases
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                let found = list.entry(entry.db).or_default();
-                if found.keys == 0 {
-                    found.db = entry.db;
-                    found.first = shown(entry.key);
+            Packed::NoSuchDb => counts.has_no_database(entry.db, entry.key),
+            Packed::Impossible(reason) => {
+                if !self.packing.loses(entry, reason) {
+                    counts.cannot(reason, entry.key);
                 }
-                found.keys += 1;
             }
-            Packed::Impossible(reason) => counts.cannot(reason, entry.key),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{TryStreamExt, pin_mut};
 
+use super::select::Select;
 use super::touched::{Touched, hash};
 use super::trouble::Trouble;
 use crate::archive::{Logged as Archived, Manifest, Moment, Owners, Repository, Stretch, Write};
@@ -34,6 +35,39 @@ pub(super) struct Logged<'a> {
     pub slots: Arc<SlotSet>,
 }
 
+/// A key of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key<'a> {
+    pub db: u64,
+    pub name: &'a [u8],
+    /// Its place among the command's words.
+    pub place: usize,
+    /// Whether the command changes it, or only reads it.
+    pub is_changed: bool,
+}
+
+impl<'a> Logged<'a> {
+    /// Its keys: those that it changes, then those that it reads.
+    pub(super) fn keys(&self) -> Vec<Key<'a>> {
+        let key = |(place, is_changed)| Key {
+            db: self.db,
+            name: self.command.words[place],
+            place,
+            is_changed,
+        };
+        let mut keys: Vec<Key<'a>> = self.command.keys().map(key).collect();
+        // MOVE, and COPY to another database: the key that is made is first.
+        if let (Some(db), Some(first)) = (self.command.other_db(), keys.first_mut()) {
+            let made = Key { db, ..*first };
+            match self.command.name() == "move" {
+                true => keys.push(made),
+                false => *first = made,
+            }
+        }
+        keys
+    }
+}
+
 /// The logs of all shards.
 #[derive(Clone, Copy)]
 pub(super) struct Logs<'a> {
@@ -50,8 +84,12 @@ pub(super) struct Ownership {
 }
 
 impl Logs<'_> {
-    /// What they touch.
-    pub(super) async fn touched(&self, moment: Option<Arc<Moment>>) -> Result<Touched, Trouble> {
+    /// What they touch, of what is meant.
+    pub(super) async fn touched(
+        &self,
+        moment: Option<Arc<Moment>>,
+        select: &Select,
+    ) -> Result<Touched, Trouble> {
         let mut touched = Touched::default();
         let ownership = match &moment {
             Some(moment) => self.ownership(moment).await?,
@@ -61,7 +99,7 @@ impl Logs<'_> {
         touched.moment = moment;
         touched.ownership = ownership;
         self.walk(&touched, async |logged: Logged<'_>| {
-            found.note(&logged);
+            found.note(&logged, select);
             Ok(())
         })
         .await?;

@@ -2,12 +2,13 @@
 //!
 //! `run` is the story: look and plan, send what no log changes (`waves`: `load`, over `feed`), play the
 //! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`, `sums`). What is decided is pure: `plan`, `jobs`,
-//! `select`, `pack`, `touched`, `absolute`, `refusal`.
+//! `select`, `pack`, `touched`, `ties`, `beside`, `absolute`, `refusal`.
 
 mod absolute;
 mod asking;
 mod bases;
 mod bench;
+mod beside;
 mod big;
 mod brake;
 mod carried;
@@ -20,6 +21,7 @@ mod heat;
 mod jobs;
 mod journal;
 mod large;
+mod libraries;
 mod load;
 mod log;
 mod order;
@@ -42,6 +44,7 @@ mod select;
 mod stray;
 mod sums;
 mod target;
+mod ties;
 mod touched;
 mod trouble;
 mod warming;

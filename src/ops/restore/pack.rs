@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::beside::beside;
 use super::heat::Wave;
 use super::large::Large;
 use super::order::Existing;
@@ -47,8 +48,10 @@ pub(super) struct Packing {
 pub(super) enum Part {
     /// Those that no log changes.
     Untouched,
-    /// Those that one changes.
+    /// Those that one changes, or makes others from.
     Touched,
+    /// Those that must be there at the end as the bases have them.
+    Compared,
 }
 
 /// What the target keeps of how keys are used.
@@ -143,22 +146,49 @@ impl Packing {
     }
 
     fn judge_in_any(&self, entry: &Entry<'_>, now_ms: u64) -> Packed {
-        let is_touched = self.touched.has(entry.db, entry.key);
-        if is_touched != (self.part == Part::Touched)
-            || !self.select.takes(entry, now_ms)
-            || self.touched.is_flushed(entry.db, || entry.slot())
-            || (is_touched && self.touched.is_spared(entry.db, entry.key))
-        {
+        if !self.is_of_part(entry, now_ms) || self.touched.is_flushed(entry.db, || entry.slot()) {
             return Packed::NotMeant;
         }
         if entry.db != 0 && !self.has_databases {
-            return Packed::NoSuchDb;
+            return match self.part {
+                // They are counted as they come to be played.
+                Part::Touched => Packed::NotMeant,
+                _ => Packed::NoSuchDb,
+            };
         }
         let is_over = entry.expires_ms.is_some_and(|ms| ms <= now_ms as i64);
-        match is_over && !is_touched {
+        match is_over && self.part != Part::Touched {
             true => Packed::Expired,
             false => Packed::Whole,
         }
+    }
+
+    fn is_of_part(&self, entry: &Entry<'_>, now_ms: u64) -> bool {
+        let (touched, db, key) = (&self.touched, entry.db, entry.key);
+        match self.part {
+            Part::Untouched => !touched.has(db, key) && self.select.takes(entry, now_ms),
+            Part::Compared => touched.is_as_in_base(db, key) && self.select.takes(entry, now_ms),
+            // Whatever its type: what the log does to it would be done to nothing else.
+            Part::Touched => {
+                let is_meant = || self.select.takes_key(key) && !touched.is_spared(db, key);
+                touched.has(db, key) && (touched.is_aside(db, key) || is_meant())
+            }
+        }
+    }
+
+    /// The name that it gets first, where it is not its own.
+    pub(super) fn beside(&self, entry: &Entry<'_>) -> Option<Vec<u8>> {
+        let is_aside = || self.touched.is_aside(entry.db, entry.key);
+        (self.part == Part::Touched && is_aside()).then(|| beside(entry.key))
+    }
+
+    /// Notes that a key cannot go where a log may still make it anew; `false` where none does.
+    pub(super) fn loses(&self, entry: &Entry<'_>, reason: Reason) -> bool {
+        let is_touched = self.part == Part::Touched;
+        if is_touched {
+            self.touched.lose(entry.db, entry.key, reason);
+        }
+        is_touched
     }
 
     /// The least that any master takes.
@@ -175,13 +205,13 @@ impl Packing {
     pub(super) fn expiry(&self, entry: &Entry<'_>) -> Option<i64> {
         entry.expires_ms.map(|ms| match self.part {
             Part::Touched => ms.saturating_add(SHIFT_MS),
-            Part::Untouched => ms,
+            Part::Untouched | Part::Compared => ms,
         })
     }
 
     /// How many ms later fields of it expire there, which is noted.
     pub(super) fn later_ms(&self, entry: &Entry<'_>) -> u64 {
-        if self.part == Part::Untouched || !fields_may_expire(entry.kind) {
+        if self.part != Part::Touched || !fields_may_expire(entry.kind) {
             return 0;
         }
         self.touched.note_fields(entry.db, entry.key);

@@ -143,10 +143,21 @@ impl<'a> Packer<'a> {
     }
 
     fn take(&mut self, entry: &Entry<'_>) -> Result<Due<'a>, RdbError> {
-        let (loading, packing) = (self.loading, &self.loading.packing);
+        let packing = &self.loading.packing;
         if !self.goes(entry, true)? {
             return Ok(Due::Nothing);
         }
+        match packing.beside(entry) {
+            Some(name) => self.put(&Entry {
+                key: &name,
+                ..entry.clone()
+            }),
+            None => self.put(entry),
+        }
+    }
+
+    fn put(&mut self, entry: &Entry<'_>) -> Result<Due<'a>, RdbError> {
+        let (loading, packing) = (self.loading, &self.loading.packing);
         let slot = entry.slot();
         if loading.big.is_meant(entry) {
             let value = entry.value.to_vec();
@@ -202,8 +213,11 @@ impl<'a> Packer<'a> {
             piece,
             offset: usize::try_from(begins - at).unwrap_or(usize::MAX),
         };
-        let source = Source::Stored(stored);
-        Ok(Due::Large(Large::new(entry, self.long, source)))
+        let mut large = Large::new(entry, self.long, Source::Stored(stored));
+        if let Some(name) = loading.packing.beside(entry) {
+            large.key = name;
+        }
+        Ok(Due::Large(large))
     }
 
     async fn large(&mut self, large: &Large<'_>) -> Result<(), Failed> {

@@ -54,7 +54,7 @@ pub(super) struct Tally {
     pub taken: AtomicU64,
     /// Keys that were there already.
     pub busy: AtomicU64,
-    /// Commands of a log about keys whose time is over.
+    /// Commands of a log about keys that were not there.
     pub overtaken: AtomicU64,
     /// Commands that were refused for good.
     pub refused: AtomicU64,

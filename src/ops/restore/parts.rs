@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::libraries::{Libraries, name};
 use super::order::{Existing, Place};
 use super::target::Target;
 use super::trouble::Trouble;
@@ -10,15 +11,12 @@ use crate::archive::Kind;
 use crate::cluster::{Command, Node, NodeError, Reply};
 use crate::model::NodeAddr;
 use crate::model::words::{counted, listed};
-use crate::rdb::{Item, Reader, Step, preamble};
 
 /// What stands in a snapshot in the place of a password's hash that was not kept.
 const BLANK: &str = "#(not";
 const KEPT: &str = "kept)";
 /// A payload's end: the version and a checksum.
 const FOOTER: usize = 10;
-/// The magic of the first files that hold functions.
-const FUNCTIONS_SINCE: &str = "REDIS0010";
 /// The user that everybody is without a login: changing it may shut everybody out.
 const DEFAULT: &str = "default";
 
@@ -31,14 +29,21 @@ pub(super) struct Functions {
     pub is_short: bool,
 }
 
-/// Loads the function libraries into every master.
+/// The function libraries of the snapshot.
+pub(super) async fn libraries(place: &Place) -> Result<Libraries, Trouble> {
+    let payload = part(place, "functions").await?;
+    Ok(Libraries::of(&payload.unwrap_or_default()))
+}
+
+/// Loads those function libraries into every master.
 pub(super) async fn functions(
     place: &Place,
     masters: &[NodeAddr],
     existing: Existing,
+    libraries: &Libraries,
 ) -> Result<Functions, Trouble> {
     let mut done = Functions::default();
-    let Some(payload) = part(place, "functions").await? else {
+    let Some(payload) = libraries.payload() else {
         return Ok(done);
     };
     let policy = match existing {
@@ -63,7 +68,7 @@ pub(super) async fn functions(
             Ok(_) => {}
             Err(NodeError::Server { said, .. }) if said.contains("already exists") => {
                 // Not one of them was taken, then.
-                let kept = one_by_one(&node, &payload).await?;
+                let kept = one_by_one(&node, libraries).await?;
                 if !kept.is_empty() {
                     done.is_short |= existing == Existing::Refuse;
                     done.remarks.insert(format!(
@@ -85,45 +90,18 @@ pub(super) async fn functions(
 }
 
 /// Loads each library that is not there; the names of those that are.
-async fn one_by_one(node: &Node, payload: &[u8]) -> Result<Vec<String>, Trouble> {
+async fn one_by_one(node: &Node, libraries: &Libraries) -> Result<Vec<String>, Trouble> {
     let mut kept = Vec::new();
-    for source in libraries(payload) {
-        match node
-            .ask(&Command::words("FUNCTION LOAD").arg(&source))
-            .await
-        {
+    for source in libraries.sources() {
+        match node.ask(&Command::words("FUNCTION LOAD").arg(source)).await {
             Ok(_) => {}
             Err(NodeError::Server { said, .. }) if said.contains("already exists") => {
-                kept.push(name(&source));
+                kept.push(name(source));
             }
             Err(error) => return Err(error.into()),
         }
     }
     Ok(kept)
-}
-
-/// The sources in what FUNCTION DUMP gave: records of an RDB, then the footer.
-fn libraries(payload: &[u8]) -> Vec<Vec<u8>> {
-    let mut reader = Reader::new();
-    reader.push(&preamble(FUNCTIONS_SINCE, 0));
-    reader.push(&payload[..payload.len().saturating_sub(FOOTER)]);
-    let mut sources = Vec::new();
-    while let Ok(Step::Item(item)) = reader.step() {
-        if let Item::Function(source) = item {
-            sources.push(source.to_vec());
-        }
-    }
-    sources
-}
-
-/// The name in its first line: `#!lua name=lib`.
-fn name(source: &[u8]) -> String {
-    let first = source.split(|byte| *byte == b'\n').next().unwrap_or(source);
-    let words = String::from_utf8_lossy(first).into_owned();
-    let name = words
-        .split_ascii_whitespace()
-        .find_map(|word| word.strip_prefix("name="));
-    name.unwrap_or("one without a name").to_owned()
 }
 
 /// The footer is the server's version and a checksum.
@@ -222,19 +200,6 @@ async fn part(place: &Place, kind: &str) -> Result<Option<Vec<u8>>, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn libraries_are_told_apart() {
-        let sources = [&b"#!lua name=one\nreturn 1"[..], b"#!lua name=two\n"];
-        let payload = crate::rdb::function_payload(sources);
-        let read = libraries(&payload);
-        assert_eq!(read, sources);
-        assert_eq!(
-            (name(&read[0]).as_str(), name(&read[1]).as_str()),
-            ("one", "two")
-        );
-        assert!(libraries(b"").is_empty());
-    }
 
     #[test]
     fn users_are_read_without_what_was_not_kept() {

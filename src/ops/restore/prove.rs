@@ -96,7 +96,7 @@ struct Counted {
 impl Counted {
     fn counts(&self, entry: &Entry<'_>) -> bool {
         let is_ending = entry.expires_ms.is_some_and(|ms| ms < self.horizon_ms);
-        !is_ending && !self.packing.touched.has(entry.db, entry.key)
+        !is_ending && self.packing.touched.is_as_in_base(entry.db, entry.key)
     }
 
     /// The hash of an entry as it goes to the target, if it goes there at all; of a long one with its last

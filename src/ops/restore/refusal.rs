@@ -9,7 +9,8 @@ use crate::model::NodeAddr;
 pub(super) enum Refusal {
     /// The key is there already.
     Busy,
-    /// The command is about a key, or a field, whose time is over by now.
+    /// The command is about a key, or a field, that is not there. None should be, for keys are kept until the
+    /// log was played.
     Overtaken,
     /// Another master owns the slot.
     Moved,

@@ -8,6 +8,7 @@ use super::brake::Brake;
 use super::jobs::{Job, jobs};
 use super::load::{Counts, Loading};
 use super::order::Existing;
+use super::pack::Part;
 use super::prove::{Proof, Proving};
 use super::replicas::{histories, replicated};
 use super::run::{READERS, Running};
@@ -105,7 +106,7 @@ impl Running {
         let proving = Proving {
             repository: &self.place.repository,
             manifest: &self.place.manifest,
-            packing: self.packing(),
+            packing: self.packing().of_part(Part::Compared),
             live: &live,
             sums: self.sums.as_ref(),
             events: &self.place.events,
@@ -128,7 +129,7 @@ impl Running {
         let feeds = self.feeds(false, brake);
         let big = self.big();
         let (done, _ignored) = mpsc::unbounded_channel();
-        let mut packing = self.packing();
+        let mut packing = self.packing().of_part(Part::Compared);
         packing.select.slots = Some(match &packing.select.slots {
             Some(own) => own.intersection(slots),
             None => slots.clone(),

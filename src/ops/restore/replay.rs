@@ -11,13 +11,13 @@ use super::brake::Brake;
 use super::feed::Feeds;
 use super::jobs::{Job, jobs};
 use super::load::Loading;
-use super::log::Logs;
 use super::order::Existing;
 use super::pack::Part;
 use super::parcel::{NAMED, Tally};
 use super::play::Playing;
 use super::replicas::{histories, replicated};
 use super::run::Running;
+use super::touched::Touched;
 use super::trouble::Trouble;
 use crate::model::words::{count, counted};
 
@@ -32,11 +32,10 @@ impl Running {
         if self.touched.has_no_keys() {
             return Ok(0);
         }
-        // A target that had no keys has those that somebody else wrote meanwhile.
-        let may_replace = matches!(self.options.existing, Existing::Replace | Existing::Flush);
-        if !may_replace && !self.journal.noted.is_playing {
-            self.spare(brake).await?;
+        if self.options.existing != Existing::Flush && !self.journal.noted.is_playing {
+            self.keep(brake).await?;
         }
+        self.touched()?.set_aside();
         self.journal.noted.is_playing = true;
         self.journal.write()?;
         self.place.events.begin("playing the logs");
@@ -69,20 +68,7 @@ impl Running {
     async fn play_once(&mut self, brake: &Brake) -> Result<u64, Trouble> {
         let (access, ground) = (&self.place.access, &self.place.ground);
         let before = histories(access, ground).await?;
-        let logs = Logs {
-            repository: &self.place.repository,
-            manifest: &self.place.manifest,
-        };
-        let playing = Playing {
-            logs,
-            touched: &self.touched,
-            select: &self.options.select,
-            access: &self.place.access,
-            routes: &self.routes,
-            brake,
-            accepts: self.packing().accepts(),
-            counts: &self.counts,
-        };
+        let playing = self.playing(brake);
         // Up to here everything may be done twice.
         let loose = self.feeds(false, brake);
         let set_back = loose.beside(async {
@@ -93,6 +79,7 @@ impl Running {
         let strict = self.feeds(true, brake);
         let played = strict.beside(playing.play(&strict)).await?;
         playing.settle().await?;
+        playing.place(self.replaces()).await?;
         // A failover that no command met may have lost some of them all the same.
         replicated(access, ground).await;
         if histories(access, ground).await? != before {
@@ -151,14 +138,9 @@ impl Running {
         Ok(feeds.drain().await?)
     }
 
-    /// Keys that the logs change and that are there already stay as they are.
-    async fn spare(&mut self, brake: &Brake) -> Result<(), Trouble> {
-        let logs = Logs {
-            repository: &self.place.repository,
-            manifest: &self.place.manifest,
-        };
-        let playing = Playing {
-            logs,
+    fn playing<'a>(&'a self, brake: &'a Brake) -> Playing<'a> {
+        Playing {
+            logs: self.logs(),
             touched: &self.touched,
             select: &self.options.select,
             access: &self.place.access,
@@ -166,14 +148,34 @@ impl Running {
             brake,
             accepts: self.packing().accepts(),
             counts: &self.counts,
-        };
-        let there = playing.existing().await?;
-        if let Some(touched) = Arc::get_mut(&mut self.touched) {
-            for (db, key) in &there {
-                touched.spare(*db, key);
+            has_databases: self.target.has_databases(),
+        }
+    }
+
+    fn replaces(&self) -> bool {
+        matches!(self.options.existing, Existing::Replace | Existing::Flush)
+    }
+
+    /// Keys that the logs change and that are there already stay as they are; or, where what is there is
+    /// replaced, until what they become is there. A target that had none has those that somebody else wrote
+    /// meanwhile.
+    async fn keep(&mut self, brake: &Brake) -> Result<(), Trouble> {
+        let there = self.playing(brake).existing().await?;
+        let replaces = self.replaces();
+        let touched = self.touched()?;
+        for (db, key) in &there {
+            match replaces {
+                true => touched.hold(*db, key),
+                false => touched.spare(*db, key),
             }
         }
         self.journal.noted.spared = self.touched.spared();
+        self.journal.noted.held = self.touched.held();
         Ok(())
+    }
+
+    /// What the logs touch, to be changed: nothing else holds it between two parts of a restore.
+    fn touched(&mut self) -> Result<&mut Touched, Trouble> {
+        Arc::get_mut(&mut self.touched).ok_or(Trouble::Stopped)
     }
 }

@@ -52,7 +52,7 @@ pub struct Restored {
     pub first_refused: Vec<Refused>,
     /// Commands of the logs that were played.
     pub log_commands: u64,
-    /// Those about keys whose time is over by now.
+    /// Those about keys, or fields, that were not there: what they made is not what it was.
     pub log_overtaken: u64,
     /// Commands that went out again, for the target had changed.
     pub sent_again: u64,
@@ -153,6 +153,7 @@ impl Restored {
     /// Whether all that was meant is there.
     pub fn is_whole(&self) -> bool {
         self.refused == 0
+            && self.log_overtaken == 0
             && self.impossible.is_empty()
             && self.without_database == 0
             && self.in_the_way == 0

@@ -14,7 +14,7 @@ use super::feed::Feeds;
 use super::jobs::Job;
 use super::journal::{Asked, Journal, how};
 use super::load::Counts;
-use super::log::Logs;
+use super::log::{Logged, Logs};
 use super::order::{Existing, Options, Place};
 use super::ousted::Watch;
 use super::pack::Packing;
@@ -68,7 +68,7 @@ pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Tro
         repository: &place.repository,
         manifest: &place.manifest,
     };
-    let touched = logs.touched(place.moment.clone()).await?;
+    let touched = logs.touched(place.moment.clone(), &options.select).await?;
     let tables = tables(&place).await?;
     let asked = Asked {
         snapshot: place.manifest.id.to_string(),
@@ -180,6 +180,7 @@ impl Running {
             plan,
         } = prepared;
         touched.spare_all(&journal.noted.spared);
+        touched.hold_all(&journal.noted.held);
         let routes = Arc::new(Routes::new(Table::of(&target.topology)));
         Running {
             place,
@@ -216,7 +217,7 @@ impl Running {
             self.options.rate,
             self.options.max_latency,
         );
-        let functions = parts::functions(&self.place, &masters, self.options.existing).await?;
+        let functions = self.functions(&masters).await?;
         self.remarks.extend(functions.remarks);
         self.free_aside().await;
         self.remarks.extend(self.freed_at_once().await);
@@ -257,6 +258,24 @@ impl Running {
         for left in self.place.settings.put_back(&self.place.access).await {
             self.place.events.note(left);
         }
+    }
+
+    /// Functions belong to no key: a part leaves them as they are.
+    async fn functions(&self, masters: &[NodeAddr]) -> Result<parts::Functions, Trouble> {
+        if !self.options.select.is_all() {
+            return Ok(parts::Functions::default());
+        }
+        let mut libraries = parts::libraries(&self.place).await?;
+        if self.touched.has_functions {
+            let note = async |logged: Logged<'_>| {
+                if logged.command.name() == "function" {
+                    libraries.note(&logged.command.words);
+                }
+                Ok(())
+            };
+            self.logs().walk(&self.touched, note).await?;
+        }
+        parts::functions(&self.place, masters, self.options.existing, &libraries).await
     }
 
     fn restored(self, done: Done) -> Restored {
@@ -338,6 +357,13 @@ impl Running {
 
     pub(super) fn bases(&self) -> Bases<'_> {
         Bases {
+            repository: &self.place.repository,
+            manifest: &self.place.manifest,
+        }
+    }
+
+    pub(super) fn logs(&self) -> Logs<'_> {
+        Logs {
             repository: &self.place.repository,
             manifest: &self.place.manifest,
         }

@@ -145,7 +145,7 @@ fn good() -> Restored {
         refused: 0,
         first_refused: Vec::new(),
         log_commands: 1204,
-        log_overtaken: 3,
+        log_overtaken: 0,
         sent_again: 0,
         is_resumed: false,
         load_ms: 9_300,
@@ -186,6 +186,7 @@ fn bad() -> Restored {
             first: "queue:1".into(),
         }],
         in_the_way: 1,
+        log_overtaken: 3,
         refused: 1,
         first_refused: vec![Refused {
             command: "RESTORE".into(),

@@ -1,5 +1,7 @@
 //! Values and times that a log carries, played into servers of other versions than the one that wrote it.
 
+use goodcache::rdb::{Dialect, Entry, append_payload};
+
 use super::handmade::{dump, now_ms, take_wire, wire};
 use super::matrix::targets;
 use super::*;
@@ -191,4 +193,53 @@ fn a_field_that_was_renewed_in_the_log_survives_its_first_expiry_matrix() {
         assert_eq!(times("carried", &["f", "g"]), [later.clone(), gone.clone()]);
         assert_eq!(target.cli(&["HLEN", "big"]).trim(), "2999", "{name}");
     }
+}
+
+#[test]
+fn what_comes_of_a_value_that_cannot_go_is_left_out_and_named() {
+    let source = alone();
+    // A hash of which a field expires, as Redis 7.4 writes it.
+    let mut value = Vec::new();
+    let entry = Entry {
+        dialect: Dialect::redis(12),
+        db: 0,
+        key: b"timed",
+        kind: 24,
+        value: &[&now_ms().to_le_bytes()[..], b"\x01\x01\x01f\x01v"].concat(),
+        meta: &[],
+        expires_ms: None,
+        freq: None,
+        idle_s: None,
+        range: 0..0,
+    };
+    append_payload(&entry, &mut value).unwrap();
+    let mut log = wire(&["SELECT 0", "HSET third own 1"]);
+    encode(&mut log, &[b"RESTORE", b"timed", b"0", &value]);
+    let after = [
+        "HSET timed g 1",
+        "RENAME timed other",
+        "HSET other h 1",
+        "COPY other third REPLACE",
+        "HSET third i 1",
+        "SET other anew",
+        "SET timed anew",
+        "APPEND other x",
+    ];
+    log.extend(wire(&after));
+    let home = Home::new();
+    take_wire(&home, &dump(&source), &log, after.len() as u64 + 3);
+    let target = alone();
+    if knows(&target, "HPEXPIREAT") {
+        return;
+    }
+    let report = restored(&home, &target, &[]).expect(3).json()["report"].clone();
+    assert_eq!(report["impossible"][0]["keys"], 1, "{report:#}");
+    assert_eq!(report["impossible"][0]["named"][0], "third", "{report:#}");
+    assert_eq!(report["refused"], 0, "{report:#}");
+    let get = |key: &str| target.cli(&["GET", key]).trim().to_owned();
+    assert_eq!(
+        (get("other"), get("timed")),
+        ("anewx".to_owned(), "anew".to_owned())
+    );
+    assert_eq!(target.cli(&["EXISTS", "third"]).trim(), "0");
 }

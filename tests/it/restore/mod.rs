@@ -11,9 +11,11 @@ mod matrix;
 mod meanwhile;
 mod moment;
 mod parts;
+mod random;
 mod refused;
 mod runbook;
 mod shapes;
+mod tied;
 mod typed;
 mod ways;
 

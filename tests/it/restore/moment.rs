@@ -7,13 +7,13 @@ use super::*;
 use crate::support::{Running, until};
 
 /// A cluster that is followed.
-struct Followed {
-    stage: Stage,
+pub(super) struct Followed {
+    pub(super) stage: Stage,
     running: Option<Running>,
 }
 
 impl Followed {
-    fn of(masters: usize, replicas: usize) -> Followed {
+    pub(super) fn of(masters: usize, replicas: usize) -> Followed {
         let stage = Stage {
             home: Home::new(),
             source: Fleet::cluster(masters, replicas),
@@ -27,7 +27,7 @@ impl Followed {
         }
     }
 
-    fn follow(&mut self) {
+    pub(super) fn follow(&mut self) {
         let (addr, url) = (self.stage.source[0].addr(), self.stage.repository());
         let words = ["backup", &addr, "--follow", "--repo", &url, "-o", "json"];
         self.running = Some(self.stage.home.goodcache(&words).within(LIMIT * 2).spawn());
@@ -38,18 +38,18 @@ impl Followed {
     }
 
     /// The master that has the key.
-    fn owner(&self, key: &str) -> &Server {
+    pub(super) fn owner(&self, key: &str) -> &Server {
         let mut servers = self.stage.source.iter();
         let has = |server: &&Server| server.ask(&["GET", key]).unwrap().text().is_ok();
         servers.find(has).unwrap()
     }
 
-    fn set(&self, key: &str, value: &str) {
+    pub(super) fn set(&self, key: &str, value: &str) {
         self.owner(key).cli(&["SET", key, value]);
     }
 
     /// A moment that no write is near to.
-    fn moment(&self) -> u64 {
+    pub(super) fn moment(&self) -> u64 {
         std::thread::sleep(Duration::from_millis(150));
         let now = now_ms();
         std::thread::sleep(Duration::from_millis(150));
@@ -57,7 +57,7 @@ impl Followed {
     }
 
     /// Waits until all that was written is stored, and ends the follower.
-    fn end(&mut self, masters: &[usize]) {
+    pub(super) fn end(&mut self, masters: &[usize]) {
         for n in masters {
             let server = &self.stage.source[*n];
             let mut wire = server.connect().unwrap();

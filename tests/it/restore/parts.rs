@@ -105,3 +105,83 @@ fn users_come_to_every_node_when_asked_for() {
         assert!(login.contains("WRONGPASS"), "{login}");
     }
 }
+
+/// Libraries that a server has.
+fn has(server: &Server) -> Vec<String> {
+    let listed = server.cli(&["FUNCTION", "LIST"]);
+    let names = ["one", "two", "three", "own"];
+    let is_there = |name: &&str| listed.contains(&format!("{name}_f"));
+    names
+        .into_iter()
+        .filter(is_there)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A snapshot made by hand whose log is about functions.
+fn logged(log: &[Vec<String>]) -> Home {
+    let (server, home) = (alone(), Home::new());
+    server.cli(&["SET", "x:1", "v"]);
+    let mut bytes = handmade::wire(&["SELECT 0", "SET x:2 v"]);
+    for words in log {
+        let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+        crate::support::resp::encode(&mut bytes, &words);
+    }
+    let commands = log.len() as u64 + 2;
+    handmade::take_wire(&home, &handmade::dump(&server), &bytes, commands);
+    home
+}
+
+fn function(words: &[&str]) -> Vec<String> {
+    let name = ["FUNCTION"].iter().chain(words);
+    name.map(|word| (*word).to_owned()).collect()
+}
+
+fn restored(home: &Home, target: &str, more: &[&str]) -> Outcome {
+    let url = home.path().join("repository").display().to_string();
+    let mut words = vec!["restore", "latest", target, "--repo", &url, "-o", "json"];
+    words.extend(more);
+    home.goodcache(&words).within(LIMIT).run()
+}
+
+#[test]
+fn a_part_leaves_functions_as_they_are() {
+    let stage = stage();
+    let target = Fleet::cluster(2, 0);
+    let addr = target[0].addr();
+    load(&target[0], "one", 10);
+    let more = ["--replace", "--confirm", &addr, "--keys", "k"];
+    proven(stage.restore(&addr, &more).run());
+    assert_eq!(call(&target[0], "one"), "10");
+    assert_eq!(has(&target[1]), [""; 0]);
+    assert_eq!(keys(&[&target[0], &target[1]]), 1);
+}
+
+#[test]
+fn what_the_log_does_to_functions_is_done_to_the_snapshot_s_alone() {
+    let home = logged(&[
+        function(&["LOAD", &library("one", 1)]),
+        function(&["FLUSH"]),
+        function(&["LOAD", &library("two", 1)]),
+        function(&["LOAD", "REPLACE", &library("two", 2)]),
+        function(&["LOAD", &library("three", 3)]),
+        function(&["DELETE", "three"]),
+    ]);
+    let target = Fleet::cluster(2, 0);
+    let addr = target[0].addr();
+    load(&target[0], "own", 7);
+    proven(restored(&home, &addr, &[]));
+    assert_eq!(has(&target[0]), ["two", "own"]);
+    assert_eq!(has(&target[1]), ["two"]);
+    assert_eq!(call(&target[1], "two"), "2");
+    // A second time nothing is in the way.
+    load(&target[1], "two", 9);
+    proven(restored(&home, &addr, &["--undelete"]));
+    assert_eq!(call(&target[1], "two"), "9");
+    proven(restored(&home, &addr, &["--replace", "--confirm", &addr]));
+    assert_eq!(call(&target[1], "two"), "2");
+    assert_eq!(has(&target[0]), ["two", "own"]);
+    load(&target[0], "two", 5);
+    proven(restored(&home, &addr, &["--undelete", "--keys", "x:*"]));
+    assert_eq!(call(&target[0], "two"), "5");
+}
