@@ -2,7 +2,7 @@
 //!
 //! `run` is the story: look and plan, send what no log changes (`waves`: `load`, over `feed`), play the
 //! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`, `sums`). What is decided is pure: `plan`, `jobs`,
-//! `select`, `pack`, `touched`, `absolute`, `refusal`.
+//! `room`, `select`, `pack`, `touched`, `absolute`, `refusal`.
 
 mod absolute;
 mod asking;
@@ -33,6 +33,7 @@ mod repair;
 mod replay;
 mod replicas;
 mod report;
+mod room;
 mod routes;
 mod run;
 mod select;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::order::{Existing, Options};
+use super::room::room;
 use super::target::{Master, Target};
 use super::touched::Touched;
 use crate::archive::{Manifest, SlotTable};
-use crate::model::words::{bytes, count, counted, listed};
+use crate::model::words::{count, counted, listed};
 use crate::model::{Capability, SlotSet, Vendor as Maker};
 use crate::rdb::{Accepts, Dialect, Family, Way, can_go, family};
 
@@ -45,7 +46,7 @@ pub struct Share {
     /// The master as it is.
     #[serde(flatten)]
     pub master: Master,
-    /// Keys that it gets, as far as the snapshot's tables say.
+    /// Keys that it gets, as far as the snapshot's tables say: of the slots that are meant, at the most.
     pub gets_keys: u64,
     /// Their bytes.
     pub gets_bytes: u64,
@@ -79,7 +80,7 @@ pub(super) fn plan(known: &Known<'_>, target: &Target, options: &Options) -> Pla
         bytes: base_bytes(manifest),
         types: types(manifest),
         log_commands: known.touched.commands,
-        masters: shares(known, target),
+        masters: shares(known, target, options),
         target_keys: target.keys(),
         ..Plan::default()
     };
@@ -87,7 +88,7 @@ pub(super) fn plan(known: &Known<'_>, target: &Target, options: &Options) -> Pla
     logs(&mut plan, known, options);
     occupied(&mut plan, known, options);
     withheld(&mut plan, manifest, options);
-    memory(&mut plan, options);
+    room(&mut plan, options, known.is_resumed);
     bridge(&mut plan, manifest);
     modules(&mut plan, manifest);
     clocks(&mut plan);
@@ -119,7 +120,7 @@ fn kinds(manifest: &Manifest) -> impl Iterator<Item = (Dialect, u8, u64)> {
     })
 }
 
-fn shares(known: &Known<'_>, target: &Target) -> Vec<Share> {
+fn shares(known: &Known<'_>, target: &Target, options: &Options) -> Vec<Share> {
     let memory: Option<u64> = known
         .manifest
         .shards
@@ -129,7 +130,8 @@ fn shares(known: &Known<'_>, target: &Target) -> Vec<Share> {
     let all_bytes = base_bytes(known.manifest).max(1);
     let share = |master: &Master| {
         let rows = known.tables.iter().flatten().flat_map(|table| &table.rows);
-        let mine = rows.filter(|row| master.slots.contains(row.slot));
+        let is_meant = |slot| options.select.takes_slot(slot);
+        let mine = rows.filter(|row| master.slots.contains(row.slot) && is_meant(row.slot));
         let (keys, bytes) = mine.fold((0, 0), |(keys, bytes), row| {
             (keys + row.keys, bytes + row.bytes)
         });
@@ -251,47 +253,6 @@ fn withheld(plan: &mut Plan, manifest: &Manifest, options: &Options) {
     }
 }
 
-/// A master that cannot hold its share refuses writes half-way, or drops keys without a word.
-fn memory(plan: &mut Plan, options: &Options) {
-    if !options.select.is_all() {
-        return;
-    }
-    let mut found = Vec::new();
-    for share in &plan.masters {
-        let master = &share.master;
-        let used = match options.existing {
-            Existing::Flush => 0,
-            _ => master.used_memory,
-        };
-        let limit = match master.maxmemory {
-            0 => master.machine_memory,
-            limit => limit,
-        };
-        if limit == 0 || used.saturating_add(share.needs_memory) <= limit {
-            continue;
-        }
-        let ends = match (master.maxmemory, master.policy.as_str()) {
-            (0, _) => "its machine has no more",
-            (_, "noeviction") => "it would refuse what comes last",
-            _ => "it would drop keys without a word",
-        };
-        found.push(format!(
-            "{} needs about {} more and may use {} of which {} are taken: {ends}",
-            master.addr,
-            bytes(share.needs_memory),
-            bytes(limit),
-            bytes(used),
-        ));
-    }
-    for what in found {
-        refuse(
-            plan,
-            what,
-            "raise maxmemory, add masters, or restore a part: --keys, --slots",
-        );
-    }
-}
-
 /// What cannot go is known by its type before a byte is sent, where the snapshot says its types.
 fn bridge(plan: &mut Plan, manifest: &Manifest) {
     let accepts: Vec<Accepts> = plan
@@ -383,11 +344,29 @@ fn clocks(plan: &mut Plan) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::{NodeAddr, Version};
+    use crate::ops::restore::{Order, Select};
 
-    fn share(clock_ahead_ms: Option<i64>) -> Share {
+    pub(in crate::ops::restore) fn options() -> Options {
+        Options {
+            select: Select::default(),
+            existing: Existing::Refuse,
+            order: Order::Slots,
+            with_acl: false,
+            is_proven: true,
+            rate: None,
+            max_latency: None,
+            max_stall: Duration::from_millis(50),
+            target: "shop".to_owned(),
+            now_ms: || 5,
+        }
+    }
+
+    pub(in crate::ops::restore) fn share(clock_ahead_ms: Option<i64>) -> Share {
         let master = Master {
             addr: NodeAddr::new("127.0.0.1", 7001),
             slots: SlotSet::full(),

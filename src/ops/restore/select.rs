@@ -22,10 +22,26 @@ impl Select {
         *self == Select::default()
     }
 
+    /// Whether nothing but its slot decides whether a key is meant: how much that is stands in the
+    /// snapshot's tables.
+    pub fn is_by_slot(&self) -> bool {
+        let Select {
+            globs,
+            families,
+            slots: _,
+            min_ttl_ms,
+        } = self;
+        globs.is_empty() && families.is_empty() && min_ttl_ms.is_none()
+    }
+
+    /// Whether keys of that slot may be meant.
+    pub fn takes_slot(&self, slot: Slot) -> bool {
+        self.slots.as_ref().is_none_or(|slots| slots.contains(slot))
+    }
+
     /// Whether a key of that name may be meant.
     pub fn takes_key(&self, key: &[u8]) -> bool {
-        let is_of_slot = |slots: &SlotSet| slots.contains(Slot::of_key(key));
-        self.slots.as_ref().is_none_or(is_of_slot)
+        (self.slots.is_none() || self.takes_slot(Slot::of_key(key)))
             && (self.globs.is_empty()
                 || self.globs.iter().any(|glob| matches(glob.as_bytes(), key)))
     }

@@ -12,6 +12,7 @@ mod meanwhile;
 mod moment;
 mod parts;
 mod refused;
+mod room;
 mod runbook;
 mod shapes;
 mod typed;
