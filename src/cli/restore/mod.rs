@@ -13,7 +13,7 @@ use super::backup::open::failure;
 use super::backup::{ground, name_of};
 use super::check::look;
 use super::exit::{Exit, Failure};
-use super::options::restore::{Args, Order as TypedOrder};
+use super::options::restore::{Args, Existing as ExistingKeys, Order as TypedOrder};
 use super::options::{Format, Shared};
 use super::reach::{self, now_ms};
 use super::screen::{Asked, Screen};
@@ -22,9 +22,10 @@ use super::signal::{Ended, Signals, unless_signalled_again};
 use super::{block_on, layers_of, screen, stopped};
 use crate::archive::Manifest;
 use crate::cluster::{Access, Momentary};
+use crate::model::words::{count, timestamp};
 use crate::model::{Slot, SlotSet};
 use crate::ops::restore::{
-    Existing, Options, Order, Place, Plan, Prepared, Restored, Select, Trouble, prepare,
+    Existing, Options, Order, Place, Plan, Prepared, Restored, Select, Trouble, Turn, prepare,
 };
 use crate::render::{self, Doc, restore as words};
 
@@ -77,15 +78,16 @@ impl Restoring<'_> {
             let mut access = reach::access_to_every_form(self.settings)?;
             let ground = ground(self.settings, &mut access, self.screen).await?;
             let found = self.find().await?;
-            let place = self.place(access, ground, &found);
-            self.begin_anew(&place)?;
+            let mut place = self.place(access, ground, &found);
+            let turn = self.turn(&place)?;
+            self.begin_anew(&mut place)?;
             if place.settings.is_changed() {
                 self.put_back(&place).await;
             }
             let prepared = prepare(place.clone(), self.options()).await.map_err(told)?;
-            Ok::<_, Failure>((prepared, place, found))
+            Ok::<_, Failure>((prepared, place, found, turn))
         };
-        let (prepared, place, _found) = match signals.until(preparing).await {
+        let (mut prepared, place, _found, _turn) = match signals.until(preparing).await {
             Ended::Done(prepared) => prepared?,
             Ended::Stopped(number) => {
                 self.screen.say("goodcache: stopped; nothing was changed");
@@ -100,9 +102,12 @@ impl Restoring<'_> {
         }
         self.consent(&prepared)?;
         prepared.note().map_err(told)?;
-        if let Some((done, all)) = prepared.resumed() {
+        if let Some(resumed) = &prepared.plan.resumed {
             self.screen.say(&format!(
-                "goodcache: going on where the same command stopped: {done} of {all} pieces are in"
+                "goodcache: going on where the same command stopped, which began {}: {} of {} pieces are in",
+                timestamp(resumed.began_ms),
+                resumed.pieces_done,
+                resumed.pieces
             ));
         }
         for warning in &prepared.plan.warnings {
@@ -129,10 +134,9 @@ impl Restoring<'_> {
 
     fn place(&self, access: Access, ground: crate::ops::backup::Ground, found: &Found) -> Place {
         let name = name_of(self.settings);
-        let file = |what: &str| {
-            let profiles = self.layers.profiles.as_ref()?;
-            Some(profiles.data_folder(&format!("{name}.{what}")))
-        };
+        let profiles = self.layers.profiles.as_ref();
+        let journal = profiles.map(|profiles| profiles.restore_path(&name));
+        let settings = profiles.map(|profiles| profiles.restore_settings_path(&name));
         Place {
             access,
             ground,
@@ -140,8 +144,8 @@ impl Restoring<'_> {
             manifest: Arc::new(found.manifest.clone()),
             moment: found.moment.clone(),
             // Files are read into another repository each time: there is nothing to go on with.
-            journal: file("restore").filter(|_| self.args.rdb.is_empty()),
-            settings: match file("restore-settings") {
+            journal: journal.filter(|_| self.args.rdb.is_empty()),
+            settings: match settings {
                 Some(path) => Momentary::journalled(path),
                 None => Momentary::default(),
             },
@@ -149,7 +153,17 @@ impl Restoring<'_> {
         }
     }
 
-    fn begin_anew(&self, place: &Place) -> Result<(), Failure> {
+    /// A look changes nothing and waits for nobody.
+    fn turn(&self, place: &Place) -> Result<Option<Turn>, Failure> {
+        let journal = place.journal.as_ref().filter(|_| !self.args.how.dry_run);
+        let turn = journal.map(|path| Turn::take(path, now_ms())).transpose();
+        turn.map_err(told)
+    }
+
+    fn begin_anew(&self, place: &mut Place) -> Result<(), Failure> {
+        if self.args.how.restart && self.args.how.dry_run {
+            place.journal = None;
+        }
         match &place.journal {
             Some(path) if self.args.how.restart && path.exists() => std::fs::remove_file(path)
                 .with_context(|| format!("could not remove {}", path.display()))
@@ -213,16 +227,9 @@ impl Restoring<'_> {
             return Err(Failure::new(Exit::Refused, what)
                 .next(format!("repeat the name: --confirm {name}")));
         }
-        let is_harmless = prepared.plan.target_keys == 0 || !(existing.replace || existing.flush);
-        if is_harmless || confirmed.is_some() || prepared.resumed().is_some() {
-            return Ok(());
-        }
-        let keys = crate::model::words::count(prepared.plan.target_keys);
-        let question = match existing.flush {
-            true => format!("every key of '{name}' will be removed first: {keys} keys"),
-            false => format!(
-                "keys of '{name}' that the snapshot has too will be replaced (it holds {keys} keys)"
-            ),
+        let question = match question(&name, &prepared.plan, existing) {
+            Some(question) if confirmed.is_none() => question,
+            _ => return Ok(()),
         };
         let asked = self.screen.confirm_name(&question, &name);
         match asked.map_err(|error| Failure::new(Exit::Failed, error))? {
@@ -280,6 +287,33 @@ impl Restoring<'_> {
     }
 }
 
+/// What must be agreed to by the target's name; `None` when nothing need be. A run that goes on was agreed
+/// to, unless that is long ago.
+fn question(name: &str, plan: &Plan, existing: &ExistingKeys) -> Option<String> {
+    let keys = count(plan.target_keys);
+    let old = plan.resumed.as_ref().filter(|resumed| resumed.is_old);
+    if plan.target_keys == 0 || plan.resumed.is_some() && old.is_none() {
+        return None;
+    }
+    if let Some(old) = old {
+        let began = timestamp(old.began_ms);
+        return Some(format!(
+            "this goes on with a restore into '{name}' that began {began} and was left more than a day \
+             ago; the target holds {keys} keys, and what was written there since may be replaced \
+             (--restart begins anew)"
+        ));
+    }
+    match existing {
+        _ if existing.flush => Some(format!(
+            "every key of '{name}' will be removed first: {keys} keys"
+        )),
+        _ if existing.replace => Some(format!(
+            "keys of '{name}' that the snapshot has too will be replaced (it holds {keys} keys)"
+        )),
+        _ => None,
+    }
+}
+
 /// A pattern that stands for the text itself.
 fn escaped(text: &str) -> String {
     text.chars()
@@ -312,6 +346,7 @@ fn told(trouble: Trouble) -> Failure {
     let hint = trouble.hint();
     match trouble {
         Trouble::Archive(error) => failure(error),
+        taken @ Trouble::Taken(_) => Failure::new(Exit::Refused, taken).next(hint),
         trouble => Failure::new(Exit::CouldNotLook, trouble).next(hint),
     }
 }

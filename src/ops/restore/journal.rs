@@ -4,20 +4,28 @@
 //! Noted are the pieces of the bases that every master has answered. Whatever was under way besides is
 //! sent again, which does no harm. The play of the logs begins anew, keys that they change being set back
 //! first; so only that it began is noted.
+//!
+//! A name says little about a target: another cluster may be called the same by now. So the nodes are
+//! noted too, and where none of them is left, or nothing of what was sent, it begins anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::heat::Wave;
 use super::order::Options;
+use super::target::Target;
 use super::trouble::Trouble;
 use crate::archive::Moment;
-use crate::model::SlotSet;
+use crate::model::words::timestamp;
+use crate::model::{NodeId, SlotSet};
 
 /// The journal's form. A newer one is not read.
 const FORMAT: u32 = 1;
+/// What nobody went on with for so long may have been forgotten, and others may have written since, ms.
+const FRESH: u64 = 24 * 3_600_000;
 
 /// What was asked for: another command does not go on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +46,12 @@ pub struct Noted {
     pub asked: Asked,
     /// When it began, ms since the epoch.
     pub began_ms: u64,
+    /// When it was written last, ms since the epoch.
+    #[serde(default)]
+    pub noted_ms: u64,
+    /// The nodes of the target, masters and replicas.
+    #[serde(default)]
+    pub nodes: BTreeSet<NodeId>,
     /// Whether the target was emptied, where that was asked for.
     pub is_flushed: bool,
     /// Whether the target held other keys when it began.
@@ -60,12 +74,23 @@ pub struct Noted {
 #[serde(transparent)]
 pub struct Ranges(Vec<(usize, usize)>);
 
+/// What a journal is held against: whether it is still about this target.
+pub(super) struct Seen {
+    pub nodes: BTreeSet<NodeId>,
+    pub has_keys: bool,
+}
+
 /// The journal of a run.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: Option<PathBuf>,
+    clock: fn() -> u64,
     pub noted: Noted,
     pub is_resumed: bool,
+    /// Whether what is gone on with was left so long ago that it must be meant again.
+    pub is_old: bool,
+    /// Why what an earlier run of the same noted does not count.
+    pub begins_anew: Option<String>,
 }
 
 impl Ranges {
@@ -98,28 +123,73 @@ impl Ranges {
     }
 }
 
+impl Seen {
+    pub(super) fn of(target: &Target) -> Seen {
+        Seen {
+            nodes: target.topology.members.keys().cloned().collect(),
+            has_keys: target.keys() > 0,
+        }
+    }
+}
+
+impl Noted {
+    fn new(asked: Asked, nodes: &BTreeSet<NodeId>, now_ms: u64) -> Noted {
+        Noted {
+            format: FORMAT,
+            asked,
+            began_ms: now_ms,
+            noted_ms: now_ms,
+            nodes: nodes.clone(),
+            is_flushed: false,
+            had_keys: false,
+            is_loaded: false,
+            is_playing: false,
+            spared: Vec::new(),
+            warm: None,
+            done: BTreeMap::new(),
+        }
+    }
+
+    /// Why it says nothing about that target; `None` where it does.
+    fn is_over(&self, seen: &Seen) -> Option<String> {
+        let is_sent = self.is_loaded || !self.done.is_empty();
+        let why = if self.nodes.is_disjoint(&seen.nodes) {
+            "the target has none of the nodes that it had then"
+        } else if is_sent && !seen.has_keys {
+            "the target was emptied since"
+        } else {
+            return None;
+        };
+        let began = timestamp(self.began_ms);
+        Some(format!(
+            "an earlier run of the same command ({began}) does not count, for {why}: it begins anew"
+        ))
+    }
+}
+
 impl Journal {
     /// Begins one, or goes on with what an earlier run of the same left.
-    pub(super) fn open(path: Option<&Path>, asked: Asked, now_ms: u64) -> Journal {
+    pub(super) fn open(
+        path: Option<&Path>,
+        asked: Asked,
+        seen: &Seen,
+        clock: fn() -> u64,
+    ) -> Journal {
         let left = path
             .and_then(|path| std::fs::read(path).ok())
             .and_then(|bytes| serde_json::from_slice::<Noted>(&bytes).ok())
             .filter(|noted| noted.format == FORMAT && noted.asked == asked);
+        let now_ms = clock();
+        let begins_anew = left.as_ref().and_then(|noted| noted.is_over(seen));
+        let left = left.filter(|_| begins_anew.is_none());
+        let last_ms = left.as_ref().map(|left| left.noted_ms.max(left.began_ms));
         Journal {
             path: path.map(Path::to_path_buf),
+            clock,
             is_resumed: left.is_some(),
-            noted: left.unwrap_or(Noted {
-                format: FORMAT,
-                asked,
-                began_ms: now_ms,
-                is_flushed: false,
-                had_keys: false,
-                is_loaded: false,
-                is_playing: false,
-                spared: Vec::new(),
-                warm: None,
-                done: BTreeMap::new(),
-            }),
+            is_old: last_ms.is_some_and(|last_ms| now_ms.saturating_sub(last_ms) > FRESH),
+            begins_anew,
+            noted: left.unwrap_or_else(|| Noted::new(asked, &seen.nodes, now_ms)),
         }
     }
 
@@ -136,22 +206,26 @@ impl Journal {
         self.noted.done.values().map(Ranges::count).sum()
     }
 
-    /// Writes it beside and puts it in its place.
-    pub(super) fn write(&self) -> Result<(), Trouble> {
+    /// Writes it whole or not at all; when this returns, it is on disk.
+    pub(super) fn write(&mut self) -> Result<(), Trouble> {
+        self.noted.noted_ms = (self.clock)();
         let Some(path) = &self.path else {
             return Ok(());
         };
-        let failed = |why: std::io::Error| Trouble::Journal {
+        let write = || {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            std::fs::create_dir_all(folder)?;
+            // A temporary file has mode 0600, and keeps it under its new name.
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(&serde_json::to_vec(&self.noted)?)?;
+            file.as_file().sync_all()?;
+            file.persist(path).map_err(|error| error.error)?;
+            Ok::<(), std::io::Error>(())
+        };
+        write().map_err(|why| Trouble::Journal {
             path: path.display().to_string(),
             why: why.to_string(),
-        };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let beside = path.with_extension("new");
-        let text = serde_json::to_vec(&self.noted).map_err(|why| failed(why.into()))?;
-        std::fs::write(&beside, text).map_err(failed)?;
-        std::fs::rename(&beside, path).map_err(failed)
+        })
     }
 
     /// The end: there is nothing to go on with.
@@ -209,6 +283,16 @@ mod tests {
         assert!(ranges.contains(2) && !ranges.contains(4));
     }
 
+    const DAY: u64 = 24 * 3_600_000;
+
+    fn seen(nodes: &[char], has_keys: bool) -> Seen {
+        let id = |digit: &char| digit.to_string().repeat(40).parse().unwrap();
+        Seen {
+            nodes: nodes.iter().map(id).collect(),
+            has_keys,
+        }
+    }
+
     #[test]
     fn it_is_told_how_far_it_came() {
         let folder = tempfile::tempdir().unwrap();
@@ -219,18 +303,18 @@ mod tests {
             target: "shop".to_owned(),
             how: String::new(),
         };
-        let mut journal = Journal::open(Some(&path), asked, 5);
+        let mut journal = Journal::open(Some(&path), asked, &seen(&['a'], false), || 5);
         journal.done(0, 1);
         journal.done(1, 7);
-        let told = |journal: &Journal| {
+        let told = |journal: &mut Journal| {
             journal.write().unwrap();
             how_far(&path, 9).unwrap()
         };
-        assert_eq!(told(&journal), "2 of 9 pieces are in");
+        assert_eq!(told(&mut journal), "2 of 9 pieces are in");
         journal.noted.is_loaded = true;
-        assert!(told(&journal).contains("compared"));
+        assert!(told(&mut journal).contains("compared"));
         journal.noted.is_playing = true;
-        assert!(told(&journal).contains("played"));
+        assert!(told(&mut journal).contains("played"));
     }
 
     #[test]
@@ -242,17 +326,72 @@ mod tests {
             target: "shop".to_owned(),
             how: String::new(),
         };
-        let mut journal = Journal::open(Some(&path), asked("a"), 5);
+        let there = seen(&['a', 'b'], true);
+        let open = |what, clock| Journal::open(Some(&path), asked(what), &there, clock);
+        let mut journal = open("a", || 5);
         assert!(!journal.is_resumed);
         journal.done(1, 4);
         journal.write().unwrap();
-        let again = Journal::open(Some(&path), asked("a"), 9);
+        let again = open("a", || 9);
         assert!(again.is_resumed && again.is_done(1, 4) && !again.is_done(1, 5));
         assert_eq!(again.noted.began_ms, 5);
-        assert!(!Journal::open(Some(&path), asked("b"), 9).is_resumed);
+        assert!(!open("b", || 9).is_resumed);
         std::fs::write(&path, b"{").unwrap();
-        assert!(!Journal::open(Some(&path), asked("a"), 9).is_resumed);
+        assert!(!open("a", || 9).is_resumed);
         again.remove();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_another_target_was_given_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j.json");
+        let asked = || Asked {
+            snapshot: "a".to_owned(),
+            target: "shop".to_owned(),
+            how: String::new(),
+        };
+        let open =
+            |seen: &Seen, clock: fn() -> u64| Journal::open(Some(&path), asked(), seen, clock);
+        let mut journal = open(&seen(&['a', 'b'], false), || 5);
+        journal.write().unwrap();
+        // Nothing was sent, so nothing need be there.
+        assert!(open(&seen(&['a', 'b'], false), || 9).is_resumed);
+        journal.done(0, 0);
+        journal.write().unwrap();
+        for (nodes, has_keys, why) in [
+            (&['a', 'b'][..], true, None),
+            // One was replaced since.
+            (&['b', 'c'], true, None),
+            (&['c', 'd'], true, Some("none of the nodes")),
+            (&['a', 'b'], false, Some("emptied")),
+        ] {
+            let again = open(&seen(nodes, has_keys), || 9);
+            assert_eq!(again.is_resumed, why.is_none(), "{nodes:?}");
+            assert_eq!(again.pieces_done(), usize::from(why.is_none()));
+            let told = again.begins_anew.unwrap_or_default();
+            assert!(told.contains(why.unwrap_or_default()), "{told}");
+        }
+    }
+
+    #[test]
+    fn after_a_day_without_a_note_it_is_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j.json");
+        let open = |clock| {
+            let asked = Asked {
+                snapshot: "a".to_owned(),
+                target: "shop".to_owned(),
+                how: String::new(),
+            };
+            Journal::open(Some(&path), asked, &seen(&['a'], true), clock)
+        };
+        let mut journal = open(|| 5);
+        journal.write().unwrap();
+        assert!(!open(|| 5 + DAY).is_old && open(|| 6 + DAY).is_old);
+        journal.clock = || 2 * DAY;
+        journal.write().unwrap();
+        let again = open(|| 3 * DAY);
+        assert!(again.is_resumed && !again.is_old);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::journal::Journal;
 use super::order::{Existing, Options};
 use super::room::room;
 use super::target::{Master, Target};
@@ -34,6 +35,8 @@ pub struct Plan {
     pub masters: Vec<Share>,
     /// Keys that the target holds.
     pub target_keys: u64,
+    /// Where an earlier run of the same command stopped, which it goes on from.
+    pub resumed: Option<Resumed>,
     /// What should be known before.
     pub warnings: Vec<String>,
     /// Why it must not begin.
@@ -54,6 +57,32 @@ pub struct Share {
     pub needs_memory: u64,
 }
 
+/// Where an earlier run of the same command stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resumed {
+    /// When that one began, ms since the epoch.
+    pub began_ms: u64,
+    /// Pieces of the snapshot that are in.
+    pub pieces_done: usize,
+    /// Pieces in all.
+    pub pieces: usize,
+    /// Whether it was left so long ago that it must be meant again.
+    pub is_old: bool,
+}
+
+impl Resumed {
+    fn of(known: &Known<'_>) -> Option<Resumed> {
+        let journal = known.journal;
+        let shards = known.manifest.shards.iter();
+        journal.is_resumed.then(|| Resumed {
+            began_ms: journal.noted.began_ms,
+            pieces_done: journal.pieces_done(),
+            pieces: shards.map(|shard| shard.base.len()).sum(),
+            is_old: journal.is_old,
+        })
+    }
+}
+
 /// Why it must not begin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
@@ -68,8 +97,8 @@ pub(super) struct Known<'a> {
     pub manifest: &'a Manifest,
     pub tables: &'a [Option<SlotTable>],
     pub touched: &'a Touched,
-    /// Whether an earlier run of this very command stopped half-way.
-    pub is_resumed: bool,
+    /// Whether an earlier run of this very command stopped half-way, and how far it came.
+    pub journal: &'a Journal,
 }
 
 /// Plans.
@@ -82,13 +111,15 @@ pub(super) fn plan(known: &Known<'_>, target: &Target, options: &Options) -> Pla
         log_commands: known.touched.commands,
         masters: shares(known, target, options),
         target_keys: target.keys(),
+        resumed: Resumed::of(known),
         ..Plan::default()
     };
+    plan.warnings.extend(known.journal.begins_anew.clone());
     uncovered(&mut plan, known, target, options);
     logs(&mut plan, known, options);
     occupied(&mut plan, known, options);
     withheld(&mut plan, manifest, options);
-    room(&mut plan, options, known.is_resumed);
+    room(&mut plan, options, known.journal.is_resumed);
     bridge(&mut plan, manifest);
     modules(&mut plan, manifest);
     clocks(&mut plan);
@@ -208,7 +239,7 @@ fn logs(plan: &mut Plan, known: &Known<'_>, options: &Options) {
 }
 
 fn occupied(plan: &mut Plan, known: &Known<'_>, options: &Options) {
-    let is_meant = options.existing != Existing::Refuse || known.is_resumed;
+    let is_meant = options.existing != Existing::Refuse || known.journal.is_resumed;
     if plan.target_keys == 0 || is_meant {
         return;
     }

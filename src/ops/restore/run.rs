@@ -13,7 +13,7 @@ use super::brake::{Brake, HeldBack};
 use super::feed::Feeds;
 use super::heat::Warmth;
 use super::jobs::Job;
-use super::journal::{Asked, Journal, how};
+use super::journal::{Asked, Journal, Seen, how};
 use super::load::Counts;
 use super::log::Logs;
 use super::order::{Existing, Options, Place};
@@ -75,12 +75,13 @@ pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Tro
         target: options.target.clone(),
         how: how(&options, place.moment.as_deref()),
     };
-    let journal = Journal::open(place.journal.as_deref(), asked, (options.now_ms)());
+    let seen = Seen::of(&target);
+    let journal = Journal::open(place.journal.as_deref(), asked, &seen, options.now_ms);
     let known = Known {
         manifest: &place.manifest,
         tables: &tables,
         touched: &touched,
-        is_resumed: journal.is_resumed,
+        journal: &journal,
     };
     let plan = plan(&known, &target, &options);
     // The sums are those of all keys as the bases have them, all of which this run sends.
@@ -107,24 +108,11 @@ async fn tables(place: &Place) -> Result<Vec<Option<SlotTable>>, Trouble> {
 }
 
 impl Prepared {
-    /// How far an earlier run of the same came: pieces that are in, and pieces in all.
-    pub fn resumed(&self) -> Option<(usize, usize)> {
-        let all = self
-            .place
-            .manifest
-            .shards
-            .iter()
-            .map(|shard| shard.base.len());
-        self.journal
-            .is_resumed
-            .then(|| (self.journal.pieces_done(), all.sum()))
-    }
-
     /// Notes that it begins, before anything is changed: where that cannot be, nothing is.
     ///
     /// # Errors
     /// When the journal cannot be written.
-    pub fn note(&self) -> Result<(), Trouble> {
+    pub fn note(&mut self) -> Result<(), Trouble> {
         self.journal.write()
     }
 

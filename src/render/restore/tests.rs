@@ -80,6 +80,7 @@ fn planned() -> Plan {
         log_commands: 1204,
         masters: vec![share(7001, "0-8191", 0), share(7002, "8192-16383", 1 << 30)],
         target_keys: 0,
+        resumed: None,
         warnings: vec!["1 key cannot go there: a vector set, which only Redis 8 has".into()],
         refusals: Vec::new(),
     }

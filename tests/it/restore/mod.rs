@@ -15,6 +15,7 @@ mod refused;
 mod room;
 mod runbook;
 mod shapes;
+mod stale;
 mod typed;
 mod ways;
 
