@@ -1,11 +1,9 @@
 //! What is restored: the snapshot that is named, the latest, the one for a moment, or RDB files.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use super::Restoring;
+use super::folder::Folder;
 use crate::archive::{Access as ArchiveAccess, Creation, Manifest, Moment, Repository, SnapshotId};
 use crate::cli::backup::open::{self, failure};
 use crate::cli::backup::{import_failure, name_of, this_run};
@@ -142,7 +140,7 @@ impl Restoring<'_> {
         let sources = keep::sources(&self.args.rdb).map_err(unreadable)?;
         let folder = Folder::make().map_err(|error| Failure::new(Exit::Failed, error))?;
         let access = ArchiveAccess {
-            url: folder.0.display().to_string(),
+            url: folder.repository().display().to_string(),
             ..ArchiveAccess::default()
         };
         let creation = Creation {
@@ -176,25 +174,6 @@ fn unreadable(error: keep::ImportError) -> Failure {
     match failure.next.is_empty() {
         true => failure.next("name an RDB file, or a folder that has some: --rdb FILE|DIR"),
         false => failure,
-    }
-}
-
-/// A folder that goes with this.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> anyhow::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("goodcache-restore-{}", std::process::id()));
-        std::fs::create_dir_all(&path)
-            .with_context(|| format!("could not make {}", path.display()))?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left below TMPDIR harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

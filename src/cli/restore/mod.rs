@@ -2,6 +2,7 @@
 //! is found in `find`.
 
 mod find;
+mod folder;
 
 use std::sync::Arc;
 use std::time::Duration;
