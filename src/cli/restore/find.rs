@@ -26,17 +26,19 @@ pub(super) fn split(args: &Args) -> (String, Vec<String>) {
     }
 }
 
-/// Snapshots are called by their time: 20261124T163114.
+/// Snapshots are called by their time: 20261124T163114.123Z-9f3a2c1b, of which the beginning is enough.
+/// A cluster may be called 2024prod.
 fn is_snapshot(word: &str) -> bool {
-    let is_time = || {
-        let bytes = word.as_bytes();
-        bytes.len() >= 4
-            && bytes[..4].iter().all(u8::is_ascii_digit)
-            && bytes
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+    let fits = |(n, byte): (usize, u8)| match n {
+        8 => byte == b'T',
+        15 => byte == b'.',
+        19 => byte == b'Z',
+        20 => byte == b'-',
+        21..29 => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+        29.. => false,
+        _ => byte.is_ascii_digit(),
     };
-    word == LATEST || is_time()
+    word == LATEST || word.len() >= 4 && word.bytes().enumerate().all(fits)
 }
 
 /// What is restored, and what holds it meanwhile.
@@ -186,8 +188,13 @@ mod tests {
         for (word, is_one) in [
             ("latest", true),
             ("20261124T163114", true),
-            ("20261124T163114-8f3a", true),
+            ("20261124T163114.123Z-9f3a2c1b", true),
+            ("20261124T163114.123Z-9f3a2c1b0", false),
             ("2026", true),
+            ("202", false),
+            ("2024prod", false),
+            ("2024-prod", false),
+            ("20261124Tprod", false),
             ("shop", false),
             ("10.0.0.5:7001", false),
             ("10.0.0.5", false),

@@ -183,13 +183,10 @@ impl Restoring<'_> {
             (Some(slots), Some(tag)) => Some(slots.intersection(&tag)),
             (slots, tag) => slots.or(tag),
         };
-        let mut globs = which.keys.clone();
-        if let Some(tag) = which.hash_tag.as_ref().filter(|_| globs.is_empty()) {
-            globs.push(format!("*{{{}}}*", escaped(tag)));
-        }
         Options {
             select: Select {
-                globs,
+                globs: which.keys.clone(),
+                tag: which.hash_tag.as_ref().map(|tag| tag.clone().into_bytes()),
                 families: which.types.clone(),
                 slots,
                 min_ttl_ms: which
@@ -315,16 +312,6 @@ fn question(name: &str, plan: &Plan, existing: &ExistingKeys) -> Option<String> 
     }
 }
 
-/// A pattern that stands for the text itself.
-fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| match "*?[]\\^-".contains(c) {
-            true => vec!['\\', c],
-            false => vec![c],
-        })
-        .collect()
-}
-
 fn refused(plan: &Plan) -> Failure {
     let what: Vec<&str> = plan
         .refusals
@@ -366,14 +353,4 @@ fn half_way(trouble: Trouble, how_far: &str) -> Failure {
     Failure::new(Exit::HalfWay, error)
         .next(hint)
         .next("the same command goes on where it stopped")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_stands_for_itself() {
-        assert_eq!(escaped("a*b"), "a\\*b");
-    }
 }

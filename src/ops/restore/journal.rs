@@ -263,8 +263,13 @@ pub(super) fn how(options: &Options, moment: Option<&Moment>) -> String {
     let slots = select.slots.as_ref().map(SlotSet::to_string);
     let at_ms = moment.map(|moment| moment.at_ms);
     format!(
-        "{:?} {:?} {:?} {:?} {slots:?} {:?} {at_ms:?}",
-        options.existing, options.order, select.globs, select.families, select.min_ttl_ms
+        "{:?} {:?} {:?} {:?} {:?} {slots:?} {:?} {at_ms:?}",
+        options.existing,
+        options.order,
+        select.globs,
+        select.tag,
+        select.families,
+        select.min_ttl_ms
     )
 }
 
