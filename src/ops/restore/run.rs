@@ -137,6 +137,7 @@ struct Done {
     slowest: Option<Duration>,
     held_back: Option<HeldBack>,
     lacks_functions: bool,
+    lacks_users: bool,
 }
 
 /// A restore under way.
@@ -211,10 +212,11 @@ impl Running {
         loaded?;
         let load_ms = elapsed(self.began);
         let played = self.play(&brake).await?;
-        if self.options.with_acl {
-            let said = parts::users(&self.place, &self.target).await?;
-            self.remarks.extend(said);
-        }
+        let users = match self.options.with_acl {
+            true => parts::users(&self.place, &self.target).await?,
+            false => parts::Users::default(),
+        };
+        self.remarks.extend(users.remarks);
         let behind = replicated(&self.place.access, &self.place.ground).await;
         self.remarks.extend(behind);
         let proof = match self.options.is_proven {
@@ -233,6 +235,7 @@ impl Running {
             slowest: brake.slowest(),
             held_back: brake.held_back(),
             lacks_functions: functions.is_short,
+            lacks_users: users.is_short,
         })
     }
 
@@ -254,6 +257,7 @@ impl Running {
             warmth: self.warmth,
             is_resumed: self.journal.is_resumed,
             lacks_functions: done.lacks_functions,
+            lacks_users: done.lacks_users,
             spared,
             may_keep: self.options.existing == Existing::Skip,
         })

@@ -182,9 +182,9 @@ mod tests {
     #[test]
     fn a_tag_is_more_than_its_slot() {
         // Another tag of the same slot.
-        let foreign = (0..).map(|n: u32| n.to_string()).find(|other| {
-            other != "a" && Slot::of_key(other.as_bytes()) == Slot::of_key(b"a")
-        });
+        let foreign = (0..)
+            .map(|n: u32| n.to_string())
+            .find(|other| other != "a" && Slot::of_key(other.as_bytes()) == Slot::of_key(b"a"));
         let foreign = format!("{{{}}}:x", foreign.unwrap());
         let slot = Slot::of_key(b"a");
         let select = Select {

@@ -142,6 +142,7 @@ fn good() -> Restored {
         databases: Vec::new(),
         in_the_way: 0,
         lacks_functions: false,
+        lacks_users: false,
         impossible: Vec::new(),
         refused: 0,
         first_refused: Vec::new(),
