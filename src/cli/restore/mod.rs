@@ -144,8 +144,8 @@ impl Restoring<'_> {
             repository: found.repository.clone(),
             manifest: Arc::new(found.manifest.clone()),
             moment: found.moment.clone(),
-            // Files are read into another repository each time: there is nothing to go on with.
-            journal: journal.filter(|_| self.args.rdb.is_empty()),
+            journal,
+            is_passing: !self.args.rdb.is_empty(),
             settings: match settings {
                 Some(path) => Momentary::journalled(path),
                 None => Momentary::default(),

@@ -13,12 +13,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::heat::Wave;
 use super::order::Options;
 use super::target::Target;
 use super::trouble::Trouble;
-use crate::archive::Moment;
+use crate::archive::{Manifest, Moment, SlotTable};
 use crate::model::words::timestamp;
 use crate::model::{NodeId, SlotSet};
 
@@ -30,7 +31,7 @@ const FRESH: u64 = 24 * 3_600_000;
 /// What was asked for: another command does not go on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// The snapshot.
+    /// The snapshot: its name, or what it holds where it was made for one run.
     pub snapshot: String,
     /// The target's name.
     pub target: String,
@@ -255,6 +256,26 @@ pub fn how_far(path: &Path, pieces: usize) -> Option<String> {
         }
         _ => format!("{done} of {pieces} pieces are in"),
     })
+}
+
+/// What a snapshot holds and how it is cut, as one word: the same files give the same, whenever they are
+/// taken in.
+pub(super) fn content(manifest: &Manifest, tables: &[Option<SlotTable>]) -> String {
+    let mut digest = Sha256::new();
+    for (shard, table) in manifest.shards.iter().zip(tables) {
+        for chunk in &shard.base {
+            digest.update(chunk.raw_bytes.to_le_bytes());
+            digest.update(chunk.entries.to_le_bytes());
+        }
+        for row in table.iter().flat_map(|table| &table.rows) {
+            digest.update(row.slot.number().to_le_bytes());
+            digest.update(row.digest);
+        }
+        digest.update([0xff; 16]);
+    }
+    let digits = digest.finalize();
+    let digits: Vec<String> = digits.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 /// What is asked for, in words that only the same command has.

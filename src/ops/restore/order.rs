@@ -73,6 +73,8 @@ pub struct Place {
     pub moment: Option<Arc<Moment>>,
     /// Where is noted how far it came; `None` notes nothing.
     pub journal: Option<std::path::PathBuf>,
+    /// Whether the snapshot was made for this run alone, of files: another run's is known by what it holds.
+    pub is_passing: bool,
     /// The settings that are changed while the target is read back.
     pub settings: Momentary,
     /// Where it is told what happens.

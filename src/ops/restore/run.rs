@@ -13,7 +13,7 @@ use super::brake::{Brake, HeldBack};
 use super::feed::Feeds;
 use super::heat::Warmth;
 use super::jobs::Job;
-use super::journal::{Asked, Journal, Seen, how};
+use super::journal::{Asked, Journal, Seen, content, how};
 use super::load::Counts;
 use super::log::Logs;
 use super::order::{Existing, Options, Place};
@@ -71,7 +71,10 @@ pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Tro
     let touched = logs.touched(place.moment.clone()).await?;
     let tables = tables(&place).await?;
     let asked = Asked {
-        snapshot: place.manifest.id.to_string(),
+        snapshot: match place.is_passing {
+            true => content(&place.manifest, &tables),
+            false => place.manifest.id.to_string(),
+        },
         target: options.target.clone(),
         how: how(&options, place.moment.as_deref()),
     };
