@@ -26,7 +26,7 @@ use crate::cluster::{Access, Momentary};
 use crate::model::words::{count, timestamp};
 use crate::model::{Slot, SlotSet};
 use crate::ops::restore::{
-    Existing, Options, Order, Place, Plan, Prepared, Restored, Select, Trouble, Turn, prepare,
+    self, Existing, Options, Order, Place, Plan, Prepared, Restored, Select, Trouble, Turn, prepare,
 };
 use crate::render::{self, Doc, restore as words};
 
@@ -118,16 +118,15 @@ impl Restoring<'_> {
             Ended::Done(Ok(restored)) => self.answer(&restored),
             Ended::Done(Err(trouble)) => {
                 self.put_back(&place).await;
-                Err(half_way(trouble, &how_far(&place)))
+                Err(half_way(trouble, &place))
             }
             Ended::Stopped(number) => {
                 let by_hand = "set repl-diskless-sync-delay (5 by default) and rdbcompression (yes) back on the masters";
                 let ending = self.put_back(&place);
                 unless_signalled_again(ending, by_hand).await;
-                let how_far = how_far(&place);
-                self.screen.say(&format!(
-                    "goodcache: stopped half-way{how_far}; the same command goes on where it stopped"
-                ));
+                let (how_far, next) = how_far(&place);
+                self.screen
+                    .say(&format!("goodcache: stopped half-way{how_far}; {next}"));
                 Ok(stopped(number))
             }
         }
@@ -339,18 +338,20 @@ fn told(trouble: Trouble) -> Failure {
     }
 }
 
-/// In brackets, after a blank; empty when nothing was noted.
-fn how_far(place: &Place) -> String {
+/// How far it came, in brackets after a blank (nothing when nothing was noted), and the next step.
+fn how_far(place: &Place) -> (String, &'static str) {
     let pieces = place.manifest.shards.iter().map(|shard| shard.base.len());
     let noted = place.journal.as_deref();
-    let told = noted.and_then(|path| crate::ops::restore::how_far(path, pieces.sum()));
-    told.map_or_else(String::new, |told| format!(" ({told})"))
+    let noted = noted.and_then(|path| restore::how_far(path, pieces.sum()));
+    match noted {
+        Some(noted) => (format!(" ({})", noted.told), noted.next),
+        None => (String::new(), restore::GO_ON),
+    }
 }
 
-fn half_way(trouble: Trouble, how_far: &str) -> Failure {
+fn half_way(trouble: Trouble, place: &Place) -> Failure {
     let hint = trouble.hint();
+    let (how_far, next) = how_far(place);
     let error = anyhow!(trouble).context(format!("stopped half-way{how_far}"));
-    Failure::new(Exit::HalfWay, error)
-        .next(hint)
-        .next("the same command goes on where it stopped")
+    Failure::new(Exit::HalfWay, error).next(hint).next(next)
 }

@@ -28,6 +28,12 @@ const FORMAT: u32 = 1;
 /// What nobody went on with for so long may have been forgotten, and others may have written since, ms.
 const FRESH: u64 = 24 * 3_600_000;
 
+/// What to do where it stopped.
+pub const GO_ON: &str = "the same command goes on where it stopped";
+/// What to do where it stopped while it played: expiries are shifted then (see `touched`).
+const FINISH: &str = "type the same command again, which finishes it: until then keys that the archived writes \
+                      change do not expire, for their expiries are put off by 100 years";
+
 /// What was asked for: another command does not go on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
@@ -61,6 +67,9 @@ pub struct Noted {
     pub is_loaded: bool,
     /// Whether the play of the logs began.
     pub is_playing: bool,
+    /// What whoever finds this is to do, once more than going on depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
     /// Keys that a log changes and that stay as the target had them, by their hash.
     pub spared: Vec<String>,
     /// Which wave of keys is under way, where the most used come first.
@@ -90,7 +99,7 @@ pub(super) struct Journal {
     pub is_resumed: bool,
     /// Whether what is gone on with was left so long ago that it must be meant again.
     pub is_old: bool,
-    /// Why what an earlier run of the same noted does not count.
+    /// What should be known of an earlier run that is not gone on with.
     pub begins_anew: Option<String>,
 }
 
@@ -145,10 +154,24 @@ impl Noted {
             had_keys: false,
             is_loaded: false,
             is_playing: false,
+            next: None,
             spared: Vec::new(),
             warm: None,
             done: BTreeMap::new(),
         }
+    }
+
+    /// What is lost when another command than that one begins in this target; `None` where nothing is.
+    fn is_left(&self, seen: &Seen) -> Option<String> {
+        let is_due = self.is_playing && seen.has_keys && !self.nodes.is_disjoint(&seen.nodes);
+        let (snapshot, began) = (&self.asked.snapshot, timestamp(self.began_ms));
+        is_due.then(|| {
+            format!(
+                "another restore into this target ({snapshot}, which began {began}) stopped while it \
+                 played the archived writes: keys that they change keep expiries put off by 100 years, \
+                 unless that command is typed again first"
+            )
+        })
     }
 
     /// Why it says nothing about that target; `None` where it does.
@@ -179,10 +202,13 @@ impl Journal {
         let left = path
             .and_then(|path| std::fs::read(path).ok())
             .and_then(|bytes| serde_json::from_slice::<Noted>(&bytes).ok())
-            .filter(|noted| noted.format == FORMAT && noted.asked == asked);
+            .filter(|noted| noted.format == FORMAT);
         let now_ms = clock();
-        let begins_anew = left.as_ref().and_then(|noted| noted.is_over(seen));
-        let left = left.filter(|_| begins_anew.is_none());
+        let begins_anew = left.as_ref().and_then(|noted| match noted.asked == asked {
+            true => noted.is_over(seen),
+            false => noted.is_left(seen),
+        });
+        let left = left.filter(|noted| noted.asked == asked && begins_anew.is_none());
         let last_ms = left.as_ref().map(|left| left.noted_ms.max(left.began_ms));
         Journal {
             path: path.map(Path::to_path_buf),
@@ -201,6 +227,11 @@ impl Journal {
 
     pub(super) fn done(&mut self, shard: usize, piece: usize) {
         self.noted.done.entry(shard).or_default().insert(piece);
+    }
+
+    pub(super) fn plays(&mut self) {
+        self.noted.is_playing = true;
+        self.noted.next = Some(FINISH.to_owned());
     }
 
     pub(super) fn pieces_done(&self) -> usize {
@@ -238,13 +269,26 @@ impl Journal {
     }
 }
 
-/// How far the restore came that notes it there, of so many pieces in all: in words; `None` when
-/// nothing can be read there.
-pub fn how_far(path: &Path, pieces: usize) -> Option<String> {
+/// How far a restore came, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HowFar {
+    /// In words.
+    pub told: String,
+    /// The next step to take.
+    pub next: &'static str,
+}
+
+/// How far the restore came that notes it there, of so many pieces in all; `None` when nothing can be read
+/// there.
+pub fn how_far(path: &Path, pieces: usize) -> Option<HowFar> {
     let bytes = std::fs::read(path).ok()?;
     let noted: Noted = serde_json::from_slice(&bytes).ok()?;
     let done: usize = noted.done.values().map(Ranges::count).sum();
-    Some(match noted {
+    let next = match noted.is_playing {
+        true => FINISH,
+        false => GO_ON,
+    };
+    let told = match noted {
         Noted {
             is_playing: true, ..
         } => "every piece is in, and the archived writes were being played".to_owned(),
@@ -255,7 +299,8 @@ pub fn how_far(path: &Path, pieces: usize) -> Option<String> {
             format!("{done} of {pieces} pieces were gone through for the keys in turn")
         }
         _ => format!("{done} of {pieces} pieces are in"),
-    })
+    };
+    Some(HowFar { told, next })
 }
 
 /// What a snapshot holds and how it is cut, as one word: the same files give the same, whenever they are
@@ -334,13 +379,17 @@ mod tests {
         journal.done(1, 7);
         let told = |journal: &mut Journal| {
             journal.write().unwrap();
-            how_far(&path, 9).unwrap()
+            how_far(&path, 9).unwrap().told
         };
         assert_eq!(told(&mut journal), "2 of 9 pieces are in");
         journal.noted.is_loaded = true;
         assert!(told(&mut journal).contains("compared"));
-        journal.noted.is_playing = true;
+        assert_eq!(how_far(&path, 9).unwrap().next, GO_ON);
+        journal.plays();
         assert!(told(&mut journal).contains("played"));
+        let next = how_far(&path, 9).unwrap().next;
+        assert!(next.contains("type the same command again"), "{next}");
+        assert!(std::fs::read_to_string(&path).unwrap().contains(next));
     }
 
     #[test]
@@ -398,6 +447,29 @@ mod tests {
             let told = again.begins_anew.unwrap_or_default();
             assert!(told.contains(why.unwrap_or_default()), "{told}");
         }
+    }
+
+    #[test]
+    fn another_command_is_told_what_the_one_before_leaves_unfinished() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("j.json");
+        let open = |snapshot: &str, nodes: &[char]| {
+            let asked = Asked {
+                snapshot: snapshot.to_owned(),
+                target: "shop".to_owned(),
+                how: String::new(),
+            };
+            Journal::open(Some(&path), asked, &seen(nodes, true), || 5)
+        };
+        let mut journal = open("a", &['a']);
+        journal.write().unwrap();
+        assert_eq!(open("b", &['a']).begins_anew, None);
+        journal.plays();
+        journal.write().unwrap();
+        let told = open("b", &['a']).begins_anew.unwrap();
+        assert!(told.contains("put off by 100 years"), "{told}");
+        assert_eq!(open("b", &['c']).begins_anew, None);
+        assert!(open("a", &['a']).is_resumed);
     }
 
     #[test]

@@ -47,7 +47,7 @@ mod waves;
 
 pub use brake::HeldBack;
 pub use heat::Warmth;
-pub use journal::how_far;
+pub use journal::{GO_ON, how_far};
 pub use load::{Database, Impossible};
 pub use order::{Existing, Options, Order, Place};
 pub use plan::{Plan, Refusal, Resumed, Share};

@@ -33,7 +33,7 @@ impl Running {
         if !may_replace && !self.journal.noted.is_playing {
             self.spare(brake).await?;
         }
-        self.journal.noted.is_playing = true;
+        self.journal.plays();
         self.journal.write()?;
         self.place.events.begin("playing the logs");
         let mut tries = 1;
