@@ -21,7 +21,6 @@ use super::screen::{Asked, Screen};
 use super::settings::{Layers, RepositorySettings, Settings, Target};
 use super::signal::{Ended, Signals, unless_signalled_again};
 use super::{block_on, layers_of, screen, stopped};
-use crate::archive::Manifest;
 use crate::cluster::{Access, Momentary};
 use crate::model::words::{count, timestamp};
 use crate::model::{Slot, SlotSet};
@@ -96,7 +95,7 @@ impl Restoring<'_> {
             }
         };
         if self.args.how.dry_run {
-            return self.planned(&place.manifest, &prepared);
+            return self.planned(&prepared);
         }
         if !prepared.plan.refusals.is_empty() {
             return Err(refused(&prepared.plan));
@@ -243,12 +242,8 @@ impl Restoring<'_> {
         }
     }
 
-    fn planned(&self, manifest: &Manifest, prepared: &Prepared) -> Result<Exit, Failure> {
-        let name = name_of(self.settings);
-        self.write(
-            &prepared.plan,
-            &words::plan(manifest, &name, &prepared.plan),
-        )?;
+    fn planned(&self, prepared: &Prepared) -> Result<Exit, Failure> {
+        self.write(&prepared.plan, &words::plan(&prepared.plan))?;
         Ok(match prepared.plan.refusals.is_empty() {
             true => Exit::Good,
             false => Exit::Refused,

@@ -1,7 +1,7 @@
 //! Restoring a snapshot into a cluster of any shape, or a server on its own.
 //!
 //! `run` is the story: look and plan, send what no log changes (`waves`: `load`, over `feed`), play the
-//! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`, `sums`). What is decided is pure: `plan`, `jobs`,
+//! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`, `sums`). What is decided is pure: `plan`, `values`, `forecast`, `jobs`,
 //! `room`, `select`, `pack`, `touched`, `absolute`, `refusal`.
 
 mod absolute;
@@ -13,6 +13,7 @@ mod carried;
 mod feed;
 mod feeding;
 mod fields;
+mod forecast;
 mod heat;
 mod jobs;
 mod journal;
@@ -43,14 +44,16 @@ mod target;
 mod touched;
 mod trouble;
 mod turn;
+mod values;
 mod waves;
 
 pub use brake::HeldBack;
+pub use forecast::Expected;
 pub use heat::Warmth;
 pub use journal::{GO_ON, how_far};
 pub use load::{Database, Impossible};
 pub use order::{Existing, Options, Order, Place};
-pub use plan::{Plan, Refusal, Resumed, Share};
+pub use plan::{Plan, Refusal, Resumed, Share, Source};
 pub use prove::{KeyFault, Proof};
 pub use refusal::Refused;
 pub use report::Restored;
@@ -59,3 +62,4 @@ pub use select::Select;
 pub use target::Master;
 pub use trouble::Trouble;
 pub use turn::Turn;
+pub use values::Values;

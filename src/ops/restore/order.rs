@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::select::Select;
 use crate::archive::{Manifest, Moment, Repository};
 use crate::cluster::{Access, Momentary};
@@ -10,7 +12,8 @@ use crate::model::Events;
 use crate::ops::backup::Ground;
 
 /// What becomes of keys that the target holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Existing {
     /// There must be none.
     #[default]

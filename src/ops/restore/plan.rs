@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::forecast::{Expected, forecast};
 use super::journal::Journal;
 use super::order::{Existing, Options};
 use super::room::room;
 use super::target::{Master, Target};
 use super::touched::Touched;
+use super::values::{Values, bridge, modules, types};
 use crate::archive::{Manifest, SlotTable};
 use crate::model::words::{count, counted, listed};
-use crate::model::{Capability, SlotSet, Vendor as Maker};
-use crate::rdb::{Accepts, Dialect, Family, Way, can_go, family};
+use crate::model::{Capability, SlotSet};
 
 /// Of a snapshot whose servers did not say what memory its data took: so much for each byte of it.
 /// Small keys take some 2 to 3 times their bytes in an RDB, long strings hardly more than once.
@@ -23,6 +24,17 @@ const CLOCK: i64 = 1000;
 /// A plan.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
+    /// The target's name.
+    pub target: String,
+    /// What is restored.
+    pub source: Source,
+    /// The moment that is wanted, ms since the epoch, where it comes after the snapshot.
+    pub moment_ms: Option<u64>,
+    /// What becomes of keys that the target holds.
+    pub existing: Existing,
+    /// Whether a part is meant of which is known only when it was read how much it is: what the masters get
+    /// is then the most that it can be.
+    pub is_at_most: bool,
     /// Keys of the snapshot, all of its bases.
     pub keys: u64,
     /// The bytes of its bases before packing.
@@ -37,10 +49,40 @@ pub struct Plan {
     pub target_keys: u64,
     /// Where an earlier run of the same command stopped, which it goes on from.
     pub resumed: Option<Resumed>,
+    /// How the values go to the target's servers.
+    pub values: Values,
+    /// How long it is expected to take.
+    pub expected: Expected,
     /// What should be known before.
     pub warnings: Vec<String>,
     /// Why it must not begin.
     pub refusals: Vec<Refusal>,
+}
+
+/// What is restored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// The snapshot.
+    pub snapshot: String,
+    /// Of which cluster.
+    pub cluster: String,
+    /// When that was taken, ms since the epoch.
+    pub taken_at_ms: u64,
+    /// The servers that it is of, such as `redis 7.0.15`.
+    pub servers: Vec<String>,
+}
+
+impl Source {
+    fn of(manifest: &Manifest) -> Source {
+        let servers = manifest.servers.iter();
+        let servers = servers.map(|server| format!("{} {}", server.vendor, server.version));
+        Source {
+            snapshot: manifest.id.to_string(),
+            cluster: manifest.cluster.clone(),
+            taken_at_ms: manifest.taken_at_ms,
+            servers: servers.collect(),
+        }
+    }
 }
 
 /// What one master of the target gets.
@@ -99,12 +141,19 @@ pub(super) struct Known<'a> {
     pub touched: &'a Touched,
     /// Whether an earlier run of this very command stopped half-way, and how far it came.
     pub journal: &'a Journal,
+    /// The moment that is wanted, where it comes after the snapshot.
+    pub moment_ms: Option<u64>,
 }
 
 /// Plans.
 pub(super) fn plan(known: &Known<'_>, target: &Target, options: &Options) -> Plan {
     let manifest = known.manifest;
     let mut plan = Plan {
+        target: options.target.clone(),
+        source: Source::of(manifest),
+        moment_ms: known.moment_ms,
+        existing: options.existing,
+        is_at_most: !options.select.is_by_slot(),
         keys: manifest.keys(),
         bytes: base_bytes(manifest),
         types: types(manifest),
@@ -123,32 +172,13 @@ pub(super) fn plan(known: &Known<'_>, target: &Target, options: &Options) -> Pla
     bridge(&mut plan, manifest);
     modules(&mut plan, manifest);
     clocks(&mut plan);
+    plan.expected = forecast(&plan, options);
     plan
 }
 
 fn base_bytes(manifest: &Manifest) -> u64 {
     let chunks = manifest.shards.iter().flat_map(|shard| &shard.base);
     chunks.map(|chunk| chunk.raw_bytes).sum()
-}
-
-/// Keys of each family; empty when the snapshot does not say.
-fn types(manifest: &Manifest) -> BTreeMap<String, u64> {
-    let mut types = BTreeMap::new();
-    for (dialect, kind, keys) in kinds(manifest) {
-        let name = family(dialect, kind).map_or("unknown", Family::name);
-        *types.entry(name.to_owned()).or_default() += keys;
-    }
-    types
-}
-
-fn kinds(manifest: &Manifest) -> impl Iterator<Item = (Dialect, u8, u64)> {
-    manifest.shards.iter().flat_map(|shard| {
-        let dialect = Dialect::named(&shard.rdb);
-        let types = shard.types().unwrap_or_default();
-        types
-            .into_iter()
-            .filter_map(move |(kind, keys)| Some((dialect?, kind, keys)))
-    })
 }
 
 fn shares(known: &Known<'_>, target: &Target, options: &Options) -> Vec<Share> {
@@ -284,76 +314,10 @@ fn withheld(plan: &mut Plan, manifest: &Manifest, options: &Options) {
     }
 }
 
-/// What cannot go is known by its type before a byte is sent, where the snapshot says its types.
-fn bridge(plan: &mut Plan, manifest: &Manifest) {
-    let accepts: Vec<Accepts> = plan
-        .masters
-        .iter()
-        .map(|share| accepts(&share.master))
-        .collect();
-    let mut cannot = BTreeMap::<String, u64>::new();
-    let mut may_not = 0;
-    for (dialect, kind, keys) in kinds(manifest) {
-        let ways = accepts
-            .iter()
-            .map(|accepts| can_go(dialect, kind, *accepts));
-        for way in ways {
-            match way {
-                Ok(Way::Impossible(reason)) => {
-                    *cannot.entry(reason.to_string()).or_default() += keys;
-                    break;
-                }
-                Ok(Way::UnlessFieldsExpire) => {
-                    may_not += keys;
-                    break;
-                }
-                _ => {}
-            }
-        }
-    }
-    for (reason, keys) in cannot {
-        plan.warnings
-            .push(format!("{} cannot go there: {reason}", many(keys)));
-    }
-    if may_not > 0 {
-        plan.warnings.push(format!(
-            "of {} those cannot go there that have fields which expire: the target knows no such fields",
-            many(may_not)
-        ));
-    }
-}
-
-fn many(keys: u64) -> String {
+pub(super) fn many(keys: u64) -> String {
     match keys {
         1 => "1 key".to_owned(),
         keys => format!("{} keys", count(keys)),
-    }
-}
-
-/// What a master takes.
-pub(super) fn accepts(master: &Master) -> Accepts {
-    let vendor = match master.vendor {
-        Maker::Redis => crate::rdb::Vendor::Redis,
-        Maker::Valkey => crate::rdb::Vendor::Valkey,
-    };
-    Accepts::of_server(vendor, &master.version.to_string())
-        .with_modules(master.modules.keys().map(String::as_str))
-}
-
-fn modules(plan: &mut Plan, manifest: &Manifest) {
-    if !plan.types.contains_key(Family::Module.name()) {
-        return;
-    }
-    let missing = manifest.modules.keys().filter(|name| {
-        let has = |share: &Share| share.master.modules.contains_key(*name);
-        !plan.masters.iter().all(has)
-    });
-    let missing = listed(missing.cloned(), 6);
-    if !missing.is_empty() {
-        plan.warnings.push(format!(
-            "modules that the snapshot's servers had are not loaded in the target: {missing}; their \
-             keys will be refused"
-        ));
     }
 }
 
@@ -401,7 +365,7 @@ pub(super) mod tests {
         let master = Master {
             addr: NodeAddr::new("127.0.0.1", 7001),
             slots: SlotSet::full(),
-            vendor: Maker::Redis,
+            vendor: crate::model::Vendor::Redis,
             version: Version(7, 0, 0),
             keys: 0,
             maxmemory: 0,

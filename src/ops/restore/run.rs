@@ -85,6 +85,7 @@ pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Tro
         tables: &tables,
         touched: &touched,
         journal: &journal,
+        moment_ms: place.moment.as_ref().map(|moment| moment.at_ms),
     };
     let plan = plan(&known, &target, &options);
     // The sums are those of all keys as the bases have them, all of which this run sends.
