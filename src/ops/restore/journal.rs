@@ -13,15 +13,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::asked::Asked;
 use super::heat::Wave;
-use super::order::Options;
+use super::ranges::Ranges;
 use super::target::Target;
 use super::trouble::Trouble;
-use crate::archive::{Manifest, Moment, SlotTable};
+use crate::model::NodeId;
 use crate::model::words::timestamp;
-use crate::model::{NodeId, SlotSet};
 
 /// The journal's form. A newer one is not read.
 const FORMAT: u32 = 1;
@@ -33,17 +32,6 @@ pub const GO_ON: &str = "the same command goes on where it stopped";
 /// What to do where it stopped while it played: expiries are shifted then (see `touched`).
 const FINISH: &str = "type the same command again, which finishes it: until then keys that the archived writes \
                       change do not expire, for their expiries are put off by 100 years";
-
-/// What was asked for: another command does not go on with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The snapshot: its name, or what it holds where it was made for one run.
-    pub snapshot: String,
-    /// The target's name.
-    pub target: String,
-    /// Which keys and what becomes of those that are there, in words.
-    pub how: String,
-}
 
 /// What a journal says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,11 +67,6 @@ pub struct Noted {
     pub done: BTreeMap<usize, Ranges>,
 }
 
-/// Numbers, as ranges: pieces come nearly in order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Ranges(Vec<(usize, usize)>);
-
 /// What a journal is held against: whether it is still about this target.
 pub(super) struct Seen {
     pub nodes: BTreeSet<NodeId>,
@@ -101,36 +84,6 @@ pub(super) struct Journal {
     pub is_old: bool,
     /// What should be known of an earlier run that is not gone on with.
     pub begins_anew: Option<String>,
-}
-
-impl Ranges {
-    /// Adds one.
-    pub fn insert(&mut self, number: usize) {
-        if self.contains(number) {
-            return;
-        }
-        let at = self.0.partition_point(|(first, _)| *first < number);
-        self.0.insert(at, (number, number));
-        self.0 = self.0.drain(..).fold(Vec::new(), |mut joined, range| {
-            match joined.last_mut() {
-                Some((_, last)) if *last + 1 == range.0 => *last = range.1,
-                _ => joined.push(range),
-            }
-            joined
-        });
-    }
-
-    /// Whether it is in.
-    pub fn contains(&self, number: usize) -> bool {
-        self.0
-            .iter()
-            .any(|(first, last)| (*first..=*last).contains(&number))
-    }
-
-    /// How many.
-    pub fn count(&self) -> usize {
-        self.0.iter().map(|(first, last)| last - first + 1).sum()
-    }
 }
 
 impl Seen {
@@ -303,56 +256,9 @@ pub fn how_far(path: &Path, pieces: usize) -> Option<HowFar> {
     Some(HowFar { told, next })
 }
 
-/// What a snapshot holds and how it is cut, as one word: the same files give the same, whenever they are
-/// taken in.
-pub(super) fn content(manifest: &Manifest, tables: &[Option<SlotTable>]) -> String {
-    let mut digest = Sha256::new();
-    for (shard, table) in manifest.shards.iter().zip(tables) {
-        for chunk in &shard.base {
-            digest.update(chunk.raw_bytes.to_le_bytes());
-            digest.update(chunk.entries.to_le_bytes());
-        }
-        for row in table.iter().flat_map(|table| &table.rows) {
-            digest.update(row.slot.number().to_le_bytes());
-            digest.update(row.digest);
-        }
-        digest.update([0xff; 16]);
-    }
-    let digits = digest.finalize();
-    let digits: Vec<String> = digits.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
-}
-
-/// What is asked for, in words that only the same command has.
-pub(super) fn how(options: &Options, moment: Option<&Moment>) -> String {
-    let select = &options.select;
-    let slots = select.slots.as_ref().map(SlotSet::to_string);
-    let at_ms = moment.map(|moment| moment.at_ms);
-    format!(
-        "{:?} {:?} {:?} {:?} {:?} {slots:?} {:?} {at_ms:?}",
-        options.existing,
-        options.order,
-        select.globs,
-        select.tag,
-        select.families,
-        select.min_ttl_ms
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_join() {
-        let mut ranges = Ranges::default();
-        for number in [3, 1, 2, 7, 3] {
-            ranges.insert(number);
-        }
-        assert_eq!(ranges.0, [(1, 3), (7, 7)]);
-        assert_eq!(ranges.count(), 4);
-        assert!(ranges.contains(2) && !ranges.contains(4));
-    }
 
     const DAY: u64 = 24 * 3_600_000;
 

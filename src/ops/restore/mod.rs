@@ -5,6 +5,7 @@
 //! `room`, `select`, `pack`, `touched`, `absolute`, `refusal`.
 
 mod absolute;
+mod asked;
 mod asking;
 mod bases;
 mod big;
@@ -29,6 +30,7 @@ mod parts;
 mod plan;
 mod play;
 mod prove;
+mod ranges;
 mod refusal;
 mod repair;
 mod replay;

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 
+use super::asked::{Asked, content, how};
 use super::bases::Bases;
 use super::big::Big;
 use super::brake::{Brake, HeldBack};
 use super::feed::Feeds;
 use super::heat::Warmth;
 use super::jobs::Job;
-use super::journal::{Asked, Journal, Seen, content, how};
+use super::journal::{Journal, Seen};
 use super::load::Counts;
 use super::log::Logs;
 use super::order::{Existing, Options, Place};
