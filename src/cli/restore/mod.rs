@@ -81,7 +81,8 @@ impl Restoring<'_> {
             let mut place = self.place(access, ground, &found);
             let turn = self.turn(&place)?;
             self.begin_anew(&mut place)?;
-            if place.settings.is_changed() {
+            // What another run changes at the moment is its own to put back; a look has no turn.
+            if place.settings.is_changed() && !self.args.how.dry_run {
                 self.put_back(&place).await;
             }
             let prepared = prepare(place.clone(), self.options()).await.map_err(told)?;
@@ -97,6 +98,9 @@ impl Restoring<'_> {
         if self.args.how.dry_run {
             return self.planned(&prepared);
         }
+        for warning in &prepared.plan.warnings {
+            self.screen.say(&format!("goodcache: {warning}"));
+        }
         if !prepared.plan.refusals.is_empty() {
             return Err(refused(&prepared.plan));
         }
@@ -109,9 +113,6 @@ impl Restoring<'_> {
                 resumed.pieces_done,
                 resumed.pieces
             ));
-        }
-        for warning in &prepared.plan.warnings {
-            self.screen.say(&format!("goodcache: {warning}"));
         }
         match signals.until(prepared.run()).await {
             Ended::Done(Ok(restored)) => self.answer(&restored),
