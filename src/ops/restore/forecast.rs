@@ -71,6 +71,9 @@ fn basis(plan: &Plan, options: &Options) -> String {
     if let Some(rate) = options.rate {
         words.push_str(&format!("; sent at most {}/s (--rate)", bytes(rate)));
     }
+    if plan.is_at_most {
+        words.push_str("; for all of it, though a part is meant");
+    }
     if plan.log_commands > 0 {
         let commands = count(plan.log_commands);
         words.push_str(&format!("; without the {commands} commands of the logs"));
@@ -129,12 +132,14 @@ mod tests {
         };
         let mut plan = plan(0, None);
         plan.log_commands = 1204;
+        plan.is_at_most = true;
         let basis = forecast(&plan, &options).basis;
         for words in [
             "85.8 MiB/s sent",
             "153 MiB/s read back",
             "1.00 MiB/s (--rate)",
             "1,204",
+            "a part is meant",
         ] {
             assert!(basis.contains(words), "{basis}");
         }

@@ -62,6 +62,8 @@ pub struct Plan {
 /// What is restored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Source {
+    /// Where it lies: the repository, or `RDB files`.
+    pub place: String,
     /// The snapshot.
     pub snapshot: String,
     /// Of which cluster.
@@ -73,10 +75,12 @@ pub struct Source {
 }
 
 impl Source {
-    fn of(manifest: &Manifest) -> Source {
+    fn of(known: &Known<'_>) -> Source {
+        let manifest = known.manifest;
         let servers = manifest.servers.iter();
         let servers = servers.map(|server| format!("{} {}", server.vendor, server.version));
         Source {
+            place: known.place.to_owned(),
             snapshot: manifest.id.to_string(),
             cluster: manifest.cluster.clone(),
             taken_at_ms: manifest.taken_at_ms,
@@ -136,6 +140,8 @@ pub struct Refusal {
 
 /// What the snapshot is, for a plan.
 pub(super) struct Known<'a> {
+    /// Where it lies, in words.
+    pub place: &'a str,
     pub manifest: &'a Manifest,
     pub tables: &'a [Option<SlotTable>],
     pub touched: &'a Touched,
@@ -150,7 +156,7 @@ pub(super) fn plan(known: &Known<'_>, target: &Target, options: &Options) -> Pla
     let manifest = known.manifest;
     let mut plan = Plan {
         target: options.target.clone(),
-        source: Source::of(manifest),
+        source: Source::of(known),
         moment_ms: known.moment_ms,
         existing: options.existing,
         is_at_most: !options.select.is_by_slot(),

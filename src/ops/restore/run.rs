@@ -82,6 +82,10 @@ pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Tro
     let seen = Seen::of(&target);
     let journal = Journal::open(place.journal.as_deref(), asked, &seen, options.now_ms);
     let known = Known {
+        place: match place.is_passing {
+            true => "RDB files",
+            false => place.repository.place(),
+        },
         manifest: &place.manifest,
         tables: &tables,
         touched: &touched,

@@ -96,6 +96,7 @@ fn server(share: &Share) -> String {
 fn facts(plan: &Plan) -> Vec<(String, Cell)> {
     let mut facts = Vec::new();
     let mut fact = |name: &str, words: String| facts.push((name.to_owned(), Cell::plain(words)));
+    fact("from", plan.source.place.clone());
     fact("there", there(plan));
     if let Some(at_ms) = plan.moment_ms {
         let at = timestamp(at_ms);

@@ -57,6 +57,7 @@ fn planned() -> Plan {
     Plan {
         target: "shop-new".into(),
         source: Source {
+            place: "s3://backups/shop".into(),
             snapshot: id().to_string(),
             cluster: "goodbooks".into(),
             taken_at_ms: AT,
