@@ -275,7 +275,7 @@ complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -s o -l out
 markdown\t''
 json\t''"
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l of -d 'With \'latest\': of the cluster that was backed up under this name [default: the target\'s]' -r
-complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l at -d 'Restore this moment of a cluster that is followed (backup --follow): 2026-11-24T12:03:07Z, or 5m for five minutes ago' -r
+complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l at -d 'Restore this moment of a cluster that is followed (backup --follow): 2026-11-24T12:03:07Z, or \'5m ago\'' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l rdb -d 'Restore these RDB files, or folders of them, instead of a snapshot' -r -F
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l keys -d 'Keys that match the pattern, as KEYS and SCAN match' -r
 complete -c goodcache -n "__fish_goodcache_using_subcommand restore" -l type -d 'Keys of this type: string, list, set, zset, hash, stream, module' -r

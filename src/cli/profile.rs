@@ -220,14 +220,17 @@ impl Profiles {
         Ok(names)
     }
 
-    /// Removes a profile, the passwords and certificates that create made for it, and the report of its last drill; what is not there is
-    /// fine.
+    /// Removes a profile, the passwords and certificates that create made for it, the report of its last drill and how far a restore
+    /// into it came; what is not there is fine.
     pub fn remove(&self, name: &str) -> Result<()> {
         let report = self.reports_folder().join(format!("{name}.report.json"));
         for path in [
             self.file(name, "yaml")?,
             self.file(name, "password")?,
             report,
+            self.restore_path(name),
+            self.restore_path(name).with_extension("restore-lock"),
+            self.restore_settings_path(name),
         ] {
             gone(&path)?;
         }
@@ -252,6 +255,16 @@ impl Profiles {
     /// The folder in which local nodes keep their data when no other is named.
     pub fn data_folder(&self, name: &str) -> PathBuf {
         self.root.join("data").join(name)
+    }
+
+    /// Where is noted how far a restore into that target came; its name may be an address.
+    pub fn restore_path(&self, target: &str) -> PathBuf {
+        self.data_folder(&format!("{target}.restore"))
+    }
+
+    /// Where the settings are noted that a restore into that target changed for the moment.
+    pub fn restore_settings_path(&self, target: &str) -> PathBuf {
+        self.data_folder(&format!("{target}.restore-settings"))
     }
 
     /// The folder with the report of each cluster's last drill.
@@ -398,8 +411,18 @@ mod tests {
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(&clusters.join("shop.yaml")), 0o600);
         assert_eq!(mode(&clusters), 0o700);
+        // Another cluster of that name must not go on where a restore into this one stopped.
+        let noted = [
+            profiles.restore_path("shop"),
+            profiles.restore_settings_path("shop"),
+        ];
+        std::fs::create_dir_all(noted[0].parent().unwrap()).unwrap();
+        noted
+            .iter()
+            .for_each(|path| std::fs::write(path, "{}").unwrap());
         profiles.remove("shop").unwrap();
         profiles.remove("shop").unwrap();
+        assert!(noted.iter().all(|path| !path.exists()));
         assert_eq!(std::fs::read_dir(&clusters).unwrap().count(), 0);
         assert_eq!(
             (profiles.current(), profiles.load("shop").unwrap()),

@@ -54,10 +54,12 @@ impl When {
     }
 }
 
-/// `2026-11-24T12:03:07Z` (UTC; the Z and a fraction may be there or not), or `2h` for how long ago.
+/// `2026-11-24T12:03:07Z` (UTC; the Z and a fraction may be there or not), or `2h`, also `2h ago`, for how
+/// long ago.
 pub fn moment(text: &str) -> Result<When, String> {
     let trimmed = text.trim();
-    if let Ok(time) = humantime::parse_rfc3339_weak(trimmed) {
+    let ago = trimmed.strip_suffix("ago");
+    if let (Ok(time), None) = (humantime::parse_rfc3339_weak(trimmed), ago) {
         let since = time.duration_since(std::time::UNIX_EPOCH);
         let ms = since
             .ok()
@@ -66,13 +68,9 @@ pub fn moment(text: &str) -> Result<When, String> {
             .map(When::At)
             .ok_or_else(|| format!("'{trimmed}' lies before 1970"));
     }
-    humantime::parse_duration(trimmed)
+    humantime::parse_duration(ago.unwrap_or(trimmed).trim_end())
         .map(When::Ago)
-        .map_err(|_| {
-            format!(
-                "'{trimmed}' is no moment (write 2026-11-24T12:03:07Z, or 2h for two hours ago)"
-            )
-        })
+        .map_err(|_| format!("'{trimmed}' is no moment (write 2026-11-24T12:03:07Z, or '2h ago')"))
 }
 
 /// A bare number of seconds, as deployments write `REDIS_CLUSTER_SLOTS_REFRESH_INTERVAL`.
@@ -198,6 +196,9 @@ mod tests {
             ("2026-11-24 16:37:54", 1_795_538_274_000),
             ("90s", 1_795_538_210_000),
             ("1d", 1_795_451_900_000),
+            ("90s ago", 1_795_538_210_000),
+            (" 1m 30s  ago ", 1_795_538_210_000),
+            ("1d ago", 1_795_451_900_000),
         ] {
             let now_ms = 1_795_538_300_000;
             assert_eq!(
@@ -206,7 +207,16 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "yesterday", "12", "2026-13-01T00:00:00Z"] {
+        for text in [
+            "",
+            "ago",
+            "yesterday",
+            "12",
+            "12 ago",
+            "5m ago ago",
+            "2026-13-01T00:00:00Z",
+            "2026-11-24T16:37:54Z ago",
+        ] {
             assert!(moment(text).unwrap_err().contains("no moment"), "{text}");
         }
     }

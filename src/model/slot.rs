@@ -31,18 +31,18 @@ impl Slot {
         }
     }
 
-    /// The slot that a key hashes to: CRC16 of what stands between the first `{` and the next `}`,
-    /// when that is not empty, else of the whole key (`keyHashSlot` in the servers' `cluster.c`).
+    /// The slot that a key hashes to: CRC16 of its tag, else of the whole key (`keyHashSlot` in the
+    /// servers' `cluster.c`).
     pub fn of_key(key: &[u8]) -> Slot {
-        let tagged = key
-            .iter()
-            .position(|&b| b == b'{')
-            .and_then(|open| {
-                let rest = &key[open + 1..];
-                rest.iter().position(|&b| b == b'}').map(|n| &rest[..n])
-            })
-            .filter(|tag| !tag.is_empty());
-        Slot(CRC.checksum(tagged.unwrap_or(key)) % SLOT_COUNT)
+        Slot(CRC.checksum(Slot::tag_of(key).unwrap_or(key)) % SLOT_COUNT)
+    }
+
+    /// What stands between the first `{` of a key and the next `}`, when that is not empty.
+    pub fn tag_of(key: &[u8]) -> Option<&[u8]> {
+        let open = key.iter().position(|&b| b == b'{')?;
+        let rest = &key[open + 1..];
+        let tag = rest.iter().position(|&b| b == b'}').map(|n| &rest[..n]);
+        tag.filter(|tag| !tag.is_empty())
     }
 
     /// Its number, 0 to 16,383.

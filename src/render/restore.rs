@@ -1,107 +1,18 @@
 //! What `restore` says before and after.
 
+mod plan;
+
 use std::time::Duration;
 
-use crate::archive::Manifest;
+pub use plan::plan;
+
 use crate::model::words::timestamp;
-use crate::ops::restore::{Plan, Proof, Restored, Share};
-use crate::render::doc::{Block, Cell, Column, Doc, Entry, Table, Tone};
+use crate::ops::restore::{Proof, Restored};
+use crate::render::doc::{Block, Cell, Column, Doc, Table, Tone};
 use crate::render::human::{bytes, count, counted, duration, millis};
 
 /// Differing keys that are named in a table.
 const NAMED: usize = 20;
-
-/// A plan.
-pub fn plan(manifest: &Manifest, target: &str, plan: &Plan) -> Doc {
-    let mut doc = Doc::new();
-    let (word, tone) = match plan.refusals.is_empty() {
-        true => ("PLAN", Tone::Strong),
-        false => ("REFUSED", Tone::Bad),
-    };
-    doc.push(Block::Verdict {
-        subject: target.to_owned(),
-        word: word.to_owned(),
-        tone,
-        rest: format!(
-            "snapshot {} of {}, {}: {}, {}",
-            manifest.id,
-            manifest.cluster,
-            timestamp(manifest.taken_at_ms),
-            keys(plan.keys),
-            bytes(plan.bytes)
-        ),
-    });
-    doc.push(Block::Findings(plan.refusals.iter().map(refusal).collect()));
-    doc.push(Block::Table(shares(&plan.masters)));
-    let mut facts = Vec::new();
-    if !plan.types.is_empty() {
-        let types: Vec<String> = plan
-            .types
-            .iter()
-            .map(|(name, keys)| format!("{} {name}", count(*keys)))
-            .collect();
-        facts.push(("types".to_owned(), Cell::plain(types.join(", "))));
-    }
-    facts.push((
-        "logs".to_owned(),
-        Cell::plain(match plan.log_commands {
-            0 => "nothing came between the data and the cut".to_owned(),
-            commands => format!("{} to play behind the data", many(commands, "command")),
-        }),
-    ));
-    doc.push(Block::KeyValues(facts));
-    for warning in &plan.warnings {
-        doc.paragraph(format!("note: {warning}"));
-    }
-    doc.faint("nothing was changed");
-    doc
-}
-
-fn refusal(refusal: &crate::ops::restore::Refusal) -> Entry {
-    Entry {
-        word: "FAULT".into(),
-        tone: Tone::Bad,
-        code: String::new(),
-        subject: String::new(),
-        summary: refusal.what.clone(),
-        seen: Vec::new(),
-        next: vec![refusal.next.clone()],
-    }
-}
-
-fn shares(shares: &[Share]) -> Table {
-    let mut table = Table::new([
-        Column::left("MASTER", 0),
-        Column::left("SERVER", 4),
-        Column::right("SLOTS", 5),
-        Column::right("HOLDS", 2),
-        Column::right("GETS", 0),
-        Column::right("BYTES", 1),
-        Column::right("NEEDS ABOUT", 0),
-        Column::right("LIMIT", 3),
-    ]);
-    for share in shares {
-        let master = &share.master;
-        let vendor = match master.vendor {
-            crate::model::Vendor::Redis => "redis",
-            crate::model::Vendor::Valkey => "valkey",
-        };
-        table.row([
-            Cell::plain(&master.addr),
-            Cell::plain(format!("{vendor} {}", master.version)),
-            Cell::plain(count(master.slots.len() as u64)),
-            Cell::plain(count(master.keys)),
-            Cell::plain(count(share.gets_keys)),
-            Cell::plain(bytes(share.gets_bytes)),
-            Cell::plain(bytes(share.needs_memory)),
-            Cell::plain(match master.maxmemory {
-                0 => "none".to_owned(),
-                limit => bytes(limit),
-            }),
-        ]);
-    }
-    table
-}
 
 /// What it came to.
 pub fn restored(target: &str, restored: &Restored) -> Doc {

@@ -54,7 +54,7 @@ pub(super) fn run(shared: &Shared, args: &Args) -> Result<Exit, Failure> {
 async fn keep(shared: &Shared, keeping: &Keeping, action: &Action) -> Result<Exit, Failure> {
     match action {
         Action::List(_) => list::run(keeping).await,
-        Action::Log(log) => log::run(keeping, log).await,
+        Action::Log(log) => log::run(shared, keeping, log).await,
         Action::Show(show) => show::run(keeping, show).await,
         Action::Verify(verify) => verify::run(keeping, verify).await,
         Action::Prune(prune) => prune::run(keeping, prune).await,

@@ -15,6 +15,7 @@ Examples:
   goodcache restore latest shop --dry-run
   goodcache restore latest shop --replace --confirm shop
   goodcache restore shop-new --of shop --at 2026-11-24T12:03:07Z
+  goodcache restore shop --at '5m ago' --flush --confirm shop
   goodcache restore 20261124T163114 10.0.0.5:7001 --keys 'session:*' --undelete
   goodcache restore shop-new --rdb /var/backups/shop-nodes
   goodcache restore latest shop --repo s3://backups/shop --max-latency 20ms
@@ -48,7 +49,7 @@ pub struct Args {
     /// With 'latest': of the cluster that was backed up under this name [default: the target's]
     #[arg(long, value_name = "NAME")]
     pub of: Option<String>,
-    /// Restore this moment of a cluster that is followed (backup --follow): 2026-11-24T12:03:07Z, or 5m for five minutes ago
+    /// Restore this moment of a cluster that is followed (backup --follow): 2026-11-24T12:03:07Z, or '5m ago'
     #[arg(long, value_name = "TIME", value_parser = values::moment, conflicts_with = "rdb")]
     pub at: Option<values::When>,
     /// Restore these RDB files, or folders of them, instead of a snapshot

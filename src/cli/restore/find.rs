@@ -1,11 +1,9 @@
 //! What is restored: the snapshot that is named, the latest, the one for a moment, or RDB files.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use super::Restoring;
+use super::folder::Folder;
 use crate::archive::{Access as ArchiveAccess, Creation, Manifest, Moment, Repository, SnapshotId};
 use crate::cli::backup::open::{self, failure};
 use crate::cli::backup::{import_failure, name_of, this_run};
@@ -28,17 +26,19 @@ pub(super) fn split(args: &Args) -> (String, Vec<String>) {
     }
 }
 
-/// Snapshots are called by their time: 20261124T163114.
+/// Snapshots are called by their time: 20261124T163114.123Z-9f3a2c1b, of which the beginning is enough.
+/// A cluster may be called 2024prod.
 fn is_snapshot(word: &str) -> bool {
-    let is_time = || {
-        let bytes = word.as_bytes();
-        bytes.len() >= 4
-            && bytes[..4].iter().all(u8::is_ascii_digit)
-            && bytes
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+    let fits = |(n, byte): (usize, u8)| match n {
+        8 => byte == b'T',
+        15 => byte == b'.',
+        19 => byte == b'Z',
+        20 => byte == b'-',
+        21..29 => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+        29.. => false,
+        _ => byte.is_ascii_digit(),
     };
-    word == LATEST || is_time()
+    word == LATEST || word.len() >= 4 && word.bytes().enumerate().all(fits)
 }
 
 /// What is restored, and what holds it meanwhile.
@@ -142,7 +142,7 @@ impl Restoring<'_> {
         let sources = keep::sources(&self.args.rdb).map_err(unreadable)?;
         let folder = Folder::make().map_err(|error| Failure::new(Exit::Failed, error))?;
         let access = ArchiveAccess {
-            url: folder.0.display().to_string(),
+            url: folder.repository().display().to_string(),
             ..ArchiveAccess::default()
         };
         let creation = Creation {
@@ -179,25 +179,6 @@ fn unreadable(error: keep::ImportError) -> Failure {
     }
 }
 
-/// A folder that goes with this.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> anyhow::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("goodcache-restore-{}", std::process::id()));
-        std::fs::create_dir_all(&path)
-            .with_context(|| format!("could not make {}", path.display()))?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left below TMPDIR harms nobody.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,8 +188,13 @@ mod tests {
         for (word, is_one) in [
             ("latest", true),
             ("20261124T163114", true),
-            ("20261124T163114-8f3a", true),
+            ("20261124T163114.123Z-9f3a2c1b", true),
+            ("20261124T163114.123Z-9f3a2c1b0", false),
             ("2026", true),
+            ("202", false),
+            ("2024prod", false),
+            ("2024-prod", false),
+            ("20261124Tprod", false),
             ("shop", false),
             ("10.0.0.5:7001", false),
             ("10.0.0.5", false),

@@ -2,6 +2,7 @@
 //! is found in `find`.
 
 mod find;
+mod folder;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +14,18 @@ use super::backup::open::failure;
 use super::backup::{ground, name_of};
 use super::check::look;
 use super::exit::{Exit, Failure};
-use super::options::restore::{Args, Order as TypedOrder};
+use super::options::restore::{Args, Existing as ExistingKeys, Order as TypedOrder};
 use super::options::{Format, Shared};
 use super::reach::{self, now_ms};
 use super::screen::{Asked, Screen};
 use super::settings::{Layers, RepositorySettings, Settings, Target};
 use super::signal::{Ended, Signals, unless_signalled_again};
 use super::{block_on_few, layers_of, screen, stopped};
-use crate::archive::Manifest;
 use crate::cluster::{Access, Momentary};
+use crate::model::words::{count, timestamp};
 use crate::model::{Slot, SlotSet};
 use crate::ops::restore::{
-    Existing, Options, Order, Place, Plan, Prepared, Restored, Select, Trouble, prepare,
+    self, Existing, Options, Order, Place, Plan, Prepared, Restored, Select, Trouble, Turn, prepare,
 };
 use crate::render::{self, Doc, restore as words};
 
@@ -77,15 +78,17 @@ impl Restoring<'_> {
             let mut access = reach::access_to_every_form(self.settings)?;
             let ground = ground(self.settings, &mut access, self.screen).await?;
             let found = self.find().await?;
-            let place = self.place(access, ground, &found);
-            self.begin_anew(&place)?;
-            if place.settings.is_changed() {
+            let mut place = self.place(access, ground, &found);
+            let turn = self.turn(&place)?;
+            self.begin_anew(&mut place)?;
+            // What another run changes at the moment is its own to put back; a look has no turn.
+            if place.settings.is_changed() && !self.args.how.dry_run {
                 self.put_back(&place).await;
             }
             let prepared = prepare(place.clone(), self.options()).await.map_err(told)?;
-            Ok::<_, Failure>((prepared, place, found))
+            Ok::<_, Failure>((prepared, place, found, turn))
         };
-        let (prepared, place, _found) = match signals.until(preparing).await {
+        let (mut prepared, place, _found, _turn) = match signals.until(preparing).await {
             Ended::Done(prepared) => prepared?,
             Ended::Stopped(number) => {
                 self.screen.say("goodcache: stopped; nothing was changed");
@@ -93,35 +96,37 @@ impl Restoring<'_> {
             }
         };
         if self.args.how.dry_run {
-            return self.planned(&place.manifest, &prepared);
+            return self.planned(&prepared);
+        }
+        for warning in &prepared.plan.warnings {
+            self.screen.say(&format!("goodcache: {warning}"));
         }
         if !prepared.plan.refusals.is_empty() {
             return Err(refused(&prepared.plan));
         }
         self.consent(&prepared)?;
         prepared.note().map_err(told)?;
-        if let Some((done, all)) = prepared.resumed() {
+        if let Some(resumed) = &prepared.plan.resumed {
             self.screen.say(&format!(
-                "goodcache: going on where the same command stopped: {done} of {all} pieces are in"
+                "goodcache: going on where the same command stopped, which began {}: {} of {} pieces are in",
+                timestamp(resumed.began_ms),
+                resumed.pieces_done,
+                resumed.pieces
             ));
-        }
-        for warning in &prepared.plan.warnings {
-            self.screen.say(&format!("goodcache: {warning}"));
         }
         match signals.until(prepared.run()).await {
             Ended::Done(Ok(restored)) => self.answer(&restored),
             Ended::Done(Err(trouble)) => {
                 self.put_back(&place).await;
-                Err(half_way(trouble, &how_far(&place)))
+                Err(half_way(trouble, &place))
             }
             Ended::Stopped(number) => {
                 let by_hand = "set repl-diskless-sync-delay (5 by default), rdbcompression (yes) and lazyfree-lazy-server-del (no, on Valkey yes) back on the masters";
                 let ending = self.put_back(&place);
                 unless_signalled_again(ending, by_hand).await;
-                let how_far = how_far(&place);
-                self.screen.say(&format!(
-                    "goodcache: stopped half-way{how_far}; the same command goes on where it stopped"
-                ));
+                let (how_far, next) = how_far(&place);
+                self.screen
+                    .say(&format!("goodcache: stopped half-way{how_far}; {next}"));
                 Ok(stopped(number))
             }
         }
@@ -129,19 +134,18 @@ impl Restoring<'_> {
 
     fn place(&self, access: Access, ground: crate::ops::backup::Ground, found: &Found) -> Place {
         let name = name_of(self.settings);
-        let file = |what: &str| {
-            let profiles = self.layers.profiles.as_ref()?;
-            Some(profiles.data_folder(&format!("{name}.{what}")))
-        };
+        let profiles = self.layers.profiles.as_ref();
+        let journal = profiles.map(|profiles| profiles.restore_path(&name));
+        let settings = profiles.map(|profiles| profiles.restore_settings_path(&name));
         Place {
             access,
             ground,
             repository: found.repository.clone(),
             manifest: Arc::new(found.manifest.clone()),
             moment: found.moment.clone(),
-            // Files are read into another repository each time: there is nothing to go on with.
-            journal: file("restore").filter(|_| self.args.rdb.is_empty()),
-            settings: match file("restore-settings") {
+            journal,
+            is_passing: !self.args.rdb.is_empty(),
+            settings: match settings {
                 Some(path) => Momentary::journalled(path),
                 None => Momentary::default(),
             },
@@ -149,7 +153,17 @@ impl Restoring<'_> {
         }
     }
 
-    fn begin_anew(&self, place: &Place) -> Result<(), Failure> {
+    /// A look changes nothing and waits for nobody.
+    fn turn(&self, place: &Place) -> Result<Option<Turn>, Failure> {
+        let journal = place.journal.as_ref().filter(|_| !self.args.how.dry_run);
+        let turn = journal.map(|path| Turn::take(path, now_ms())).transpose();
+        turn.map_err(told)
+    }
+
+    fn begin_anew(&self, place: &mut Place) -> Result<(), Failure> {
+        if self.args.how.restart && self.args.how.dry_run {
+            place.journal = None;
+        }
         match &place.journal {
             Some(path) if self.args.how.restart && path.exists() => std::fs::remove_file(path)
                 .with_context(|| format!("could not remove {}", path.display()))
@@ -168,13 +182,10 @@ impl Restoring<'_> {
             (Some(slots), Some(tag)) => Some(slots.intersection(&tag)),
             (slots, tag) => slots.or(tag),
         };
-        let mut globs = which.keys.clone();
-        if let Some(tag) = which.hash_tag.as_ref().filter(|_| globs.is_empty()) {
-            globs.push(format!("*{{{}}}*", escaped(tag)));
-        }
         Options {
             select: Select {
-                globs,
+                globs: which.keys.clone(),
+                tag: which.hash_tag.as_ref().map(|tag| tag.clone().into_bytes()),
                 families: which.types.clone(),
                 slots,
                 min_ttl_ms: which
@@ -213,16 +224,9 @@ impl Restoring<'_> {
             return Err(Failure::new(Exit::Refused, what)
                 .next(format!("repeat the name: --confirm {name}")));
         }
-        let is_harmless = prepared.plan.target_keys == 0 || !(existing.replace || existing.flush);
-        if is_harmless || confirmed.is_some() || prepared.resumed().is_some() {
-            return Ok(());
-        }
-        let keys = crate::model::words::count(prepared.plan.target_keys);
-        let question = match existing.flush {
-            true => format!("every key of '{name}' will be removed first: {keys} keys"),
-            false => format!(
-                "keys of '{name}' that the snapshot has too will be replaced (it holds {keys} keys)"
-            ),
+        let question = match question(&name, &prepared.plan, existing) {
+            Some(question) if confirmed.is_none() => question,
+            _ => return Ok(()),
         };
         let asked = self.screen.confirm_name(&question, &name);
         match asked.map_err(|error| Failure::new(Exit::Failed, error))? {
@@ -239,12 +243,8 @@ impl Restoring<'_> {
         }
     }
 
-    fn planned(&self, manifest: &Manifest, prepared: &Prepared) -> Result<Exit, Failure> {
-        let name = name_of(self.settings);
-        self.write(
-            &prepared.plan,
-            &words::plan(manifest, &name, &prepared.plan),
-        )?;
+    fn planned(&self, prepared: &Prepared) -> Result<Exit, Failure> {
+        self.write(&prepared.plan, &words::plan(&prepared.plan))?;
         Ok(match prepared.plan.refusals.is_empty() {
             true => Exit::Good,
             false => Exit::Refused,
@@ -280,14 +280,31 @@ impl Restoring<'_> {
     }
 }
 
-/// A pattern that stands for the text itself.
-fn escaped(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| match "*?[]\\^-".contains(c) {
-            true => vec!['\\', c],
-            false => vec![c],
-        })
-        .collect()
+/// What must be agreed to by the target's name; `None` when nothing need be. A run that goes on was agreed
+/// to, unless that is long ago.
+fn question(name: &str, plan: &Plan, existing: &ExistingKeys) -> Option<String> {
+    let keys = count(plan.target_keys);
+    let old = plan.resumed.as_ref().filter(|resumed| resumed.is_old);
+    if plan.target_keys == 0 || plan.resumed.is_some() && old.is_none() {
+        return None;
+    }
+    if let Some(old) = old {
+        let began = timestamp(old.began_ms);
+        return Some(format!(
+            "this goes on with a restore into '{name}' that began {began} and was left more than a day \
+             ago; the target holds {keys} keys, and what was written there since may be replaced \
+             (--restart begins anew)"
+        ));
+    }
+    match existing {
+        _ if existing.flush => Some(format!(
+            "every key of '{name}' will be removed first: {keys} keys"
+        )),
+        _ if existing.replace => Some(format!(
+            "keys of '{name}' that the snapshot has too will be replaced (it holds {keys} keys)"
+        )),
+        _ => None,
+    }
 }
 
 fn refused(plan: &Plan) -> Failure {
@@ -312,32 +329,25 @@ fn told(trouble: Trouble) -> Failure {
     let hint = trouble.hint();
     match trouble {
         Trouble::Archive(error) => failure(error),
+        taken @ Trouble::Taken(_) => Failure::new(Exit::Refused, taken).next(hint),
         trouble => Failure::new(Exit::CouldNotLook, trouble).next(hint),
     }
 }
 
-/// In brackets, after a blank; empty when nothing was noted.
-fn how_far(place: &Place) -> String {
+/// How far it came, in brackets after a blank (nothing when nothing was noted), and the next step.
+fn how_far(place: &Place) -> (String, &'static str) {
     let pieces = place.manifest.shards.iter().map(|shard| shard.base.len());
     let noted = place.journal.as_deref();
-    let told = noted.and_then(|path| crate::ops::restore::how_far(path, pieces.sum()));
-    told.map_or_else(String::new, |told| format!(" ({told})"))
-}
-
-fn half_way(trouble: Trouble, how_far: &str) -> Failure {
-    let hint = trouble.hint();
-    let error = anyhow!(trouble).context(format!("stopped half-way{how_far}"));
-    Failure::new(Exit::HalfWay, error)
-        .next(hint)
-        .next("the same command goes on where it stopped")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_stands_for_itself() {
-        assert_eq!(escaped("a*b"), "a\\*b");
+    let noted = noted.and_then(|path| restore::how_far(path, pieces.sum()));
+    match noted {
+        Some(noted) => (format!(" ({})", noted.told), noted.next),
+        None => (String::new(), restore::GO_ON),
     }
+}
+
+fn half_way(trouble: Trouble, place: &Place) -> Failure {
+    let hint = trouble.hint();
+    let (how_far, next) = how_far(place);
+    let error = anyhow!(trouble).context(format!("stopped half-way{how_far}"));
+    Failure::new(Exit::HalfWay, error).next(hint).next(next)
 }

@@ -1,10 +1,11 @@
 //! Restoring a snapshot into a cluster of any shape, or a server on its own.
 //!
 //! `run` is the story: look and plan, send what no log changes (`waves`: `load`, over `feed`), play the
-//! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`, `sums`). What is decided is pure: `plan`, `jobs`,
-//! `select`, `pack`, `touched`, `ties`, `beside`, `absolute`, `refusal`.
+//! logs (`replay`: `play`), read the target back and compare (`repair`: `prove`, `sums`). What is decided is pure: `plan`, `values`, `forecast`, `jobs`,
+//! `room`, `select`, `pack`, `touched`, `ties`, `beside`, `absolute`, `refusal`.
 
 mod absolute;
+mod asked;
 mod asking;
 mod bases;
 mod bench;
@@ -16,6 +17,7 @@ mod feed;
 mod feeding;
 mod fields;
 mod following;
+mod forecast;
 mod freeing;
 mod heat;
 mod jobs;
@@ -33,11 +35,13 @@ mod parts;
 mod plan;
 mod play;
 mod prove;
+mod ranges;
 mod refusal;
 mod repair;
 mod replay;
 mod replicas;
 mod report;
+mod room;
 mod routes;
 mod run;
 mod select;
@@ -47,14 +51,17 @@ mod target;
 mod ties;
 mod touched;
 mod trouble;
+mod turn;
+mod values;
 mod warming;
 mod waves;
 
 pub use brake::HeldBack;
-pub use journal::how_far;
+pub use forecast::Expected;
+pub use journal::{GO_ON, how_far};
 pub use load::{Database, Impossible};
 pub use order::{Existing, Options, Order, Place};
-pub use plan::{Plan, Refusal, Share};
+pub use plan::{Plan, Refusal, Resumed, Share, Source};
 pub use prove::{KeyFault, Proof};
 pub use refusal::Refused;
 pub use report::Restored;
@@ -62,4 +69,6 @@ pub use run::{Prepared, prepare};
 pub use select::Select;
 pub use target::Master;
 pub use trouble::Trouble;
+pub use turn::Turn;
+pub use values::Values;
 pub use warming::Warmth;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::select::Select;
 use crate::archive::{Manifest, Moment, Repository};
 use crate::cluster::{Access, Momentary};
@@ -10,7 +12,8 @@ use crate::model::Events;
 use crate::ops::backup::Ground;
 
 /// What becomes of keys that the target holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Existing {
     /// There must be none.
     #[default]
@@ -73,6 +76,8 @@ pub struct Place {
     pub moment: Option<Arc<Moment>>,
     /// Where is noted how far it came; `None` notes nothing.
     pub journal: Option<std::path::PathBuf>,
+    /// Whether the snapshot was made for this run alone, of files: another run's is known by what it holds.
+    pub is_passing: bool,
     /// The settings that are changed while the target is read back.
     pub settings: Momentary,
     /// Where it is told what happens.

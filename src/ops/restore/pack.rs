@@ -10,12 +10,12 @@ use super::beside::beside;
 use super::heat::Wave;
 use super::large::Large;
 use super::order::Existing;
-use super::plan::accepts;
 use super::refusal::shown;
 use super::select::Select;
 use super::target::Target;
 use super::touched::{SHIFT_MS, Touched};
 use super::trouble::Trouble;
+use super::values::accepts;
 use crate::cluster::lane::Batch;
 use crate::rdb::{
     Accepts, Bridged, Entry, Fault, Footer, RdbError, Reason, Way, append_stamped, bridge,

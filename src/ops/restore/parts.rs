@@ -1,7 +1,7 @@
 //! What belongs to the cluster as a whole and goes with no key: functions to every master, users to every
 //! node.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::libraries::{Libraries, name};
 use super::order::{Existing, Place};
@@ -115,50 +115,125 @@ fn same_libraries(one: &[u8], other: &[u8]) -> bool {
     body(one) == body(other)
 }
 
-/// Sets the users on every node; what had to be told.
-pub(super) async fn users(place: &Place, target: &Target) -> Result<Vec<String>, Trouble> {
+/// What became of the users.
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    /// What had to be told.
+    pub remarks: Vec<String>,
+    /// Whether some that were meant are not there, or not on every node.
+    pub is_short: bool,
+}
+
+/// Sets the users on every node. A rule that a node does not know, or a node that does not answer, ends
+/// nothing: the keys are there, and the other users are wanted.
+pub(super) async fn users(place: &Place, target: &Target) -> Result<Users, Trouble> {
+    let mut done = Users::default();
     let Some(text) = part(place, "acl").await? else {
-        return Ok(vec!["the snapshot has no ACL users".to_owned()]);
+        done.remarks
+            .push("the snapshot has no ACL users".to_owned());
+        return Ok(done);
     };
     let text = String::from_utf8_lossy(&text).into_owned();
     let own = place.access.credentials.user.as_deref().unwrap_or(DEFAULT);
     let users: Vec<User> = text.lines().filter_map(User::parse).collect();
-    let (left, set): (Vec<&User>, Vec<&User>) = users
-        .iter()
+    let (left, mut set): (Vec<User>, Vec<User>) = users
+        .into_iter()
         .partition(|user| user.name == DEFAULT || user.name == own);
+    let mut silent = Vec::new();
+    let mut refused = BTreeMap::<String, String>::new();
     for member in target.topology.members.values() {
-        let Some(addr) = member.addr.as_ref().filter(|_| member.is_answering) else {
-            continue;
+        let asked = match member.addr.as_ref().filter(|_| member.is_answering) {
+            Some(addr) => set_on(place, addr, &set).await.ok(),
+            None => None,
         };
-        let node = Node::connect(&place.access, addr).await?;
-        for user in &set {
-            let command = Command::words("ACL SETUSER").arg(&user.name).arg("reset");
-            let command = user.rules.iter().fold(command, Command::arg);
-            node.ask(&command).await?;
+        match asked {
+            Some(said) => refused.extend(said),
+            None => silent.push(
+                member
+                    .addr
+                    .as_ref()
+                    .map_or_else(|| member.id.to_string(), ToString::to_string),
+            ),
         }
     }
+    set.retain(|user| !refused.contains_key(&user.name));
+    done.is_short = !refused.is_empty() || !silent.is_empty();
+    done.remarks = told(&set, &left, &refused, silent);
+    Ok(done)
+}
+
+/// What a node said of the users that it did not take.
+async fn set_on(
+    place: &Place,
+    addr: &NodeAddr,
+    users: &[User],
+) -> Result<Vec<(String, String)>, NodeError> {
+    let node = Node::connect(&place.access, addr).await?;
+    let mut refused = Vec::new();
+    for user in users {
+        let command = Command::words("ACL SETUSER").arg(&user.name).arg("reset");
+        let command = user.rules.iter().fold(command, Command::arg);
+        match node.ask(&command).await {
+            Ok(_) => {}
+            Err(error @ (NodeError::Server { .. } | NodeError::Forbidden { .. })) => {
+                refused.push((user.name.clone(), error.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(refused)
+}
+
+fn told(
+    set: &[User],
+    left: &[User],
+    refused: &BTreeMap<String, String>,
+    silent: Vec<String>,
+) -> Vec<String> {
     let mut remarks = Vec::new();
+    let names = |users: &[User]| listed(users.iter().map(|user| user.name.clone()), 6);
+    let every = match silent.is_empty() {
+        true => "every node",
+        false => "every node that answers",
+    };
     if !set.is_empty() {
         remarks.push(format!(
-            "{} restored on every node; write them down there: ACL SAVE, or CONFIG REWRITE",
+            "{} restored on {every}; write them down there: ACL SAVE, or CONFIG REWRITE",
             counted(set.len(), "user")
+        ));
+    }
+    for (name, said) in refused {
+        remarks.push(format!(
+            "user {name} was not restored on every node: {said}; set it by hand (ACL \
+             SETUSER), without what the server does not know"
+        ));
+    }
+    if !silent.is_empty() {
+        remarks.push(format!(
+            "nodes that do not answer have none of the users: {}; type the same command with \
+             --skip-existing when they do",
+            listed(silent, 6)
         ));
     }
     if !left.is_empty() {
         remarks.push(format!(
             "left as they are: {} (a login must not shut itself out)",
-            listed(left.iter().map(|user| user.name.clone()), 6)
+            names(left)
         ));
     }
-    let mute = set.iter().filter(|user| user.is_blank);
-    let mute = listed(mute.map(|user| user.name.clone()), 6);
+    let mute: Vec<String> = set
+        .iter()
+        .filter(|user| user.is_blank)
+        .map(|user| user.name.clone())
+        .collect();
     if !mute.is_empty() {
         remarks.push(format!(
-            "without a password, for none was kept (the repository has no passphrase): {mute}; set \
-             one: ACL SETUSER NAME '>...'"
+            "without a password, for none was kept (the repository has no passphrase): {}; set \
+             one: ACL SETUSER NAME '>...'",
+            listed(mute, 6)
         ));
     }
-    Ok(remarks)
+    remarks
 }
 
 /// A line of ACL LIST.
@@ -209,5 +284,26 @@ mod tests {
         assert!(user.is_blank);
         assert!(!User::parse("user app on #5e88 ~*").unwrap().is_blank);
         assert!(User::parse("").is_none());
+    }
+
+    #[test]
+    fn what_is_not_set_everywhere_is_told_with_the_reason() {
+        let user = |line: &str| User::parse(line).unwrap();
+        let set = [
+            user("user app on #(not kept) ~*"),
+            user("user ops on nopass"),
+        ];
+        let left = [user("user default on nopass")];
+        let refused = BTreeMap::from([("new".to_owned(), "Syntax error".to_owned())]);
+        let told = told(&set, &left, &refused, vec!["10.0.0.5:7003".to_owned()]).join("\n");
+        for words in [
+            "2 users restored on every node that answers",
+            "user new was not restored on every node: Syntax error",
+            "have none of the users: 10.0.0.5:7003",
+            "left as they are: default",
+            "none was kept (the repository has no passphrase): app;",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
     }
 }

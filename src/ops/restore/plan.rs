@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::forecast::{Expected, forecast};
+use super::journal::Journal;
 use super::order::{Existing, Options};
+use super::room::room;
 use super::target::{Master, Target};
 use super::touched::Touched;
+use super::values::{Values, bridge, modules, types};
 use crate::archive::{Manifest, SlotTable};
-use crate::model::words::{bytes, count, counted, listed};
-use crate::model::{Capability, SlotSet, Vendor as Maker};
-use crate::rdb::{Accepts, Dialect, Family, Way, can_go, family};
+use crate::model::words::{count, counted, listed};
+use crate::model::{Capability, SlotSet};
 
 /// Of a snapshot whose servers did not say what memory its data took: so much for each byte of it.
 /// Small keys take some 2 to 3 times their bytes in an RDB, long strings hardly more than once.
@@ -21,6 +24,17 @@ const CLOCK: i64 = 1000;
 /// A plan.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
+    /// The target's name.
+    pub target: String,
+    /// What is restored.
+    pub source: Source,
+    /// The moment that is wanted, ms since the epoch, where it comes after the snapshot.
+    pub moment_ms: Option<u64>,
+    /// What becomes of keys that the target holds.
+    pub existing: Existing,
+    /// Whether a part is meant of which is known only when it was read how much it is: what the masters get
+    /// is then the most that it can be.
+    pub is_at_most: bool,
     /// Keys of the snapshot, all of its bases.
     pub keys: u64,
     /// The bytes of its bases before packing.
@@ -33,10 +47,46 @@ pub struct Plan {
     pub masters: Vec<Share>,
     /// Keys that the target holds.
     pub target_keys: u64,
+    /// Where an earlier run of the same command stopped, which it goes on from.
+    pub resumed: Option<Resumed>,
+    /// How the values go to the target's servers.
+    pub values: Values,
+    /// How long it is expected to take.
+    pub expected: Expected,
     /// What should be known before.
     pub warnings: Vec<String>,
     /// Why it must not begin.
     pub refusals: Vec<Refusal>,
+}
+
+/// What is restored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// Where it lies: the repository, or `RDB files`.
+    pub place: String,
+    /// The snapshot.
+    pub snapshot: String,
+    /// Of which cluster.
+    pub cluster: String,
+    /// When that was taken, ms since the epoch.
+    pub taken_at_ms: u64,
+    /// The servers that it is of, such as `redis 7.0.15`.
+    pub servers: Vec<String>,
+}
+
+impl Source {
+    fn of(known: &Known<'_>) -> Source {
+        let manifest = known.manifest;
+        let servers = manifest.servers.iter();
+        let servers = servers.map(|server| format!("{} {}", server.vendor, server.version));
+        Source {
+            place: known.place.to_owned(),
+            snapshot: manifest.id.to_string(),
+            cluster: manifest.cluster.clone(),
+            taken_at_ms: manifest.taken_at_ms,
+            servers: servers.collect(),
+        }
+    }
 }
 
 /// What one master of the target gets.
@@ -45,12 +95,38 @@ pub struct Share {
     /// The master as it is.
     #[serde(flatten)]
     pub master: Master,
-    /// Keys that it gets, as far as the snapshot's tables say.
+    /// Keys that it gets, as far as the snapshot's tables say: of the slots that are meant, at the most.
     pub gets_keys: u64,
     /// Their bytes.
     pub gets_bytes: u64,
     /// The memory that they need, estimated.
     pub needs_memory: u64,
+}
+
+/// Where an earlier run of the same command stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resumed {
+    /// When that one began, ms since the epoch.
+    pub began_ms: u64,
+    /// Pieces of the snapshot that are in.
+    pub pieces_done: usize,
+    /// Pieces in all.
+    pub pieces: usize,
+    /// Whether it was left so long ago that it must be meant again.
+    pub is_old: bool,
+}
+
+impl Resumed {
+    fn of(known: &Known<'_>) -> Option<Resumed> {
+        let journal = known.journal;
+        let shards = known.manifest.shards.iter();
+        journal.is_resumed.then(|| Resumed {
+            began_ms: journal.noted.began_ms,
+            pieces_done: journal.pieces_done(),
+            pieces: shards.map(|shard| shard.base.len()).sum(),
+            is_old: journal.is_old,
+        })
+    }
 }
 
 /// Why it must not begin.
@@ -64,33 +140,45 @@ pub struct Refusal {
 
 /// What the snapshot is, for a plan.
 pub(super) struct Known<'a> {
+    /// Where it lies, in words.
+    pub place: &'a str,
     pub manifest: &'a Manifest,
     pub tables: &'a [Option<SlotTable>],
     pub touched: &'a Touched,
-    /// Whether an earlier run of this very command stopped half-way.
-    pub is_resumed: bool,
+    /// Whether an earlier run of this very command stopped half-way, and how far it came.
+    pub journal: &'a Journal,
+    /// The moment that is wanted, where it comes after the snapshot.
+    pub moment_ms: Option<u64>,
 }
 
 /// Plans.
 pub(super) fn plan(known: &Known<'_>, target: &Target, options: &Options) -> Plan {
     let manifest = known.manifest;
     let mut plan = Plan {
+        target: options.target.clone(),
+        source: Source::of(known),
+        moment_ms: known.moment_ms,
+        existing: options.existing,
+        is_at_most: !options.select.is_by_slot(),
         keys: manifest.keys(),
         bytes: base_bytes(manifest),
         types: types(manifest),
         log_commands: known.touched.commands,
-        masters: shares(known, target),
+        masters: shares(known, target, options),
         target_keys: target.keys(),
+        resumed: Resumed::of(known),
         ..Plan::default()
     };
+    plan.warnings.extend(known.journal.begins_anew.clone());
     uncovered(&mut plan, known, target, options);
     logs(&mut plan, known, options);
     occupied(&mut plan, known, options);
     withheld(&mut plan, manifest, options);
-    memory(&mut plan, options);
+    room(&mut plan, options, known.journal.is_resumed);
     bridge(&mut plan, manifest);
     modules(&mut plan, manifest);
     clocks(&mut plan);
+    plan.expected = forecast(&plan, options);
     plan
 }
 
@@ -99,27 +187,7 @@ fn base_bytes(manifest: &Manifest) -> u64 {
     chunks.map(|chunk| chunk.raw_bytes).sum()
 }
 
-/// Keys of each family; empty when the snapshot does not say.
-fn types(manifest: &Manifest) -> BTreeMap<String, u64> {
-    let mut types = BTreeMap::new();
-    for (dialect, kind, keys) in kinds(manifest) {
-        let name = family(dialect, kind).map_or("unknown", Family::name);
-        *types.entry(name.to_owned()).or_default() += keys;
-    }
-    types
-}
-
-fn kinds(manifest: &Manifest) -> impl Iterator<Item = (Dialect, u8, u64)> {
-    manifest.shards.iter().flat_map(|shard| {
-        let dialect = Dialect::named(&shard.rdb);
-        let types = shard.types().unwrap_or_default();
-        types
-            .into_iter()
-            .filter_map(move |(kind, keys)| Some((dialect?, kind, keys)))
-    })
-}
-
-fn shares(known: &Known<'_>, target: &Target) -> Vec<Share> {
+fn shares(known: &Known<'_>, target: &Target, options: &Options) -> Vec<Share> {
     let memory: Option<u64> = known
         .manifest
         .shards
@@ -129,7 +197,8 @@ fn shares(known: &Known<'_>, target: &Target) -> Vec<Share> {
     let all_bytes = base_bytes(known.manifest).max(1);
     let share = |master: &Master| {
         let rows = known.tables.iter().flatten().flat_map(|table| &table.rows);
-        let mine = rows.filter(|row| master.slots.contains(row.slot));
+        let is_meant = |slot| options.select.takes_slot(slot);
+        let mine = rows.filter(|row| master.slots.contains(row.slot) && is_meant(row.slot));
         let (keys, bytes) = mine.fold((0, 0), |(keys, bytes), row| {
             (keys + row.keys, bytes + row.bytes)
         });
@@ -206,7 +275,7 @@ fn logs(plan: &mut Plan, known: &Known<'_>, options: &Options) {
 }
 
 fn occupied(plan: &mut Plan, known: &Known<'_>, options: &Options) {
-    let is_meant = options.existing != Existing::Refuse || known.is_resumed;
+    let is_meant = options.existing != Existing::Refuse || known.journal.is_resumed;
     if plan.target_keys == 0 || is_meant {
         return;
     }
@@ -251,117 +320,10 @@ fn withheld(plan: &mut Plan, manifest: &Manifest, options: &Options) {
     }
 }
 
-/// A master that cannot hold its share refuses writes half-way, or drops keys without a word.
-fn memory(plan: &mut Plan, options: &Options) {
-    if !options.select.is_all() {
-        return;
-    }
-    let mut found = Vec::new();
-    for share in &plan.masters {
-        let master = &share.master;
-        let used = match options.existing {
-            Existing::Flush => 0,
-            _ => master.used_memory,
-        };
-        let limit = match master.maxmemory {
-            0 => master.machine_memory,
-            limit => limit,
-        };
-        if limit == 0 || used.saturating_add(share.needs_memory) <= limit {
-            continue;
-        }
-        let ends = match (master.maxmemory, master.policy.as_str()) {
-            (0, _) => "its machine has no more",
-            (_, "noeviction") => "it would refuse what comes last",
-            _ => "it would drop keys without a word",
-        };
-        found.push(format!(
-            "{} needs about {} more and may use {} of which {} are taken: {ends}",
-            master.addr,
-            bytes(share.needs_memory),
-            bytes(limit),
-            bytes(used),
-        ));
-    }
-    for what in found {
-        refuse(
-            plan,
-            what,
-            "raise maxmemory, add masters, or restore a part: --keys, --slots",
-        );
-    }
-}
-
-/// What cannot go is known by its type before a byte is sent, where the snapshot says its types.
-fn bridge(plan: &mut Plan, manifest: &Manifest) {
-    let accepts: Vec<Accepts> = plan
-        .masters
-        .iter()
-        .map(|share| accepts(&share.master))
-        .collect();
-    let mut cannot = BTreeMap::<String, u64>::new();
-    let mut may_not = 0;
-    for (dialect, kind, keys) in kinds(manifest) {
-        let ways = accepts
-            .iter()
-            .map(|accepts| can_go(dialect, kind, *accepts));
-        for way in ways {
-            match way {
-                Ok(Way::Impossible(reason)) => {
-                    *cannot.entry(reason.to_string()).or_default() += keys;
-                    break;
-                }
-                Ok(Way::UnlessFieldsExpire) => {
-                    may_not += keys;
-                    break;
-                }
-                _ => {}
-            }
-        }
-    }
-    for (reason, keys) in cannot {
-        plan.warnings
-            .push(format!("{} cannot go there: {reason}", many(keys)));
-    }
-    if may_not > 0 {
-        plan.warnings.push(format!(
-            "of {} those cannot go there that have fields which expire: the target knows no such fields",
-            many(may_not)
-        ));
-    }
-}
-
-fn many(keys: u64) -> String {
+pub(super) fn many(keys: u64) -> String {
     match keys {
         1 => "1 key".to_owned(),
         keys => format!("{} keys", count(keys)),
-    }
-}
-
-/// What a master takes.
-pub(super) fn accepts(master: &Master) -> Accepts {
-    let vendor = match master.vendor {
-        Maker::Redis => crate::rdb::Vendor::Redis,
-        Maker::Valkey => crate::rdb::Vendor::Valkey,
-    };
-    Accepts::of_server(vendor, &master.version.to_string())
-        .with_modules(master.modules.keys().map(String::as_str))
-}
-
-fn modules(plan: &mut Plan, manifest: &Manifest) {
-    if !plan.types.contains_key(Family::Module.name()) {
-        return;
-    }
-    let missing = manifest.modules.keys().filter(|name| {
-        let has = |share: &Share| share.master.modules.contains_key(*name);
-        !plan.masters.iter().all(has)
-    });
-    let missing = listed(missing.cloned(), 6);
-    if !missing.is_empty() {
-        plan.warnings.push(format!(
-            "modules that the snapshot's servers had are not loaded in the target: {missing}; their \
-             keys will be refused"
-        ));
     }
 }
 
@@ -383,15 +345,33 @@ fn clocks(plan: &mut Plan) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::{NodeAddr, Version};
+    use crate::ops::restore::{Order, Select};
 
-    fn share(clock_ahead_ms: Option<i64>) -> Share {
+    pub(in crate::ops::restore) fn options() -> Options {
+        Options {
+            select: Select::default(),
+            existing: Existing::Refuse,
+            order: Order::Slots,
+            with_acl: false,
+            is_proven: true,
+            rate: None,
+            max_latency: None,
+            max_stall: Duration::from_millis(50),
+            target: "shop".to_owned(),
+            now_ms: || 5,
+        }
+    }
+
+    pub(in crate::ops::restore) fn share(clock_ahead_ms: Option<i64>) -> Share {
         let master = Master {
             addr: NodeAddr::new("127.0.0.1", 7001),
             slots: SlotSet::full(),
-            vendor: Maker::Redis,
+            vendor: crate::model::Vendor::Redis,
             version: Version(7, 0, 0),
             keys: 0,
             maxmemory: 0,

@@ -36,7 +36,7 @@ impl Running {
             self.keep(brake).await?;
         }
         self.touched()?.set_aside();
-        self.journal.noted.is_playing = true;
+        self.journal.plays();
         self.journal.write()?;
         self.place.events.begin("playing the logs");
         let (mut tries, begun) = (1, Instant::now());

@@ -44,6 +44,8 @@ pub struct Restored {
     pub in_the_way: u64,
     /// Whether functions of the snapshot are not there.
     pub lacks_functions: bool,
+    /// Whether ACL users that were meant are not there, or not on every node.
+    pub lacks_users: bool,
     /// Keys that cannot go to the target, by the reason.
     pub impossible: Vec<Impossible>,
     /// Commands that the target refused.
@@ -93,6 +95,7 @@ pub(super) struct Told<'a> {
     pub warmth: Vec<Warmth>,
     pub is_resumed: bool,
     pub lacks_functions: bool,
+    pub lacks_users: bool,
     pub spared: u64,
     pub may_keep: bool,
 }
@@ -126,6 +129,7 @@ impl Restored {
                 false => told.spared,
             },
             lacks_functions: told.lacks_functions,
+            lacks_users: told.lacks_users,
             in_parts: of(&counts.large),
             without_database: databases.iter().map(|database| database.keys).sum(),
             databases,
@@ -158,6 +162,7 @@ impl Restored {
             && self.without_database == 0
             && self.in_the_way == 0
             && !self.lacks_functions
+            && !self.lacks_users
             && self.proof.as_ref().is_none_or(Proof::is_equal)
     }
 }

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use tokio::time::{sleep, timeout};
 
+use super::asked::{Asked, content, how};
 use super::bases::Bases;
 use super::big::Big;
 use super::brake::{Brake, HeldBack};
 use super::feed::Feeds;
 use super::jobs::Job;
-use super::journal::{Asked, Journal, how};
+use super::journal::{Journal, Seen};
 use super::load::Counts;
 use super::log::{Logged, Logs};
 use super::order::{Existing, Options, Place};
@@ -71,16 +72,25 @@ pub async fn prepare(mut place: Place, options: Options) -> Result<Prepared, Tro
     let touched = logs.touched(place.moment.clone(), &options.select).await?;
     let tables = tables(&place).await?;
     let asked = Asked {
-        snapshot: place.manifest.id.to_string(),
+        snapshot: match place.is_passing {
+            true => content(&place.manifest, &tables),
+            false => place.manifest.id.to_string(),
+        },
         target: options.target.clone(),
         how: how(&options, place.moment.as_deref()),
     };
-    let journal = Journal::open(place.journal.as_deref(), asked, (options.now_ms)());
+    let seen = Seen::of(&target);
+    let journal = Journal::open(place.journal.as_deref(), asked, &seen, options.now_ms);
     let known = Known {
+        place: match place.is_passing {
+            true => "RDB files",
+            false => place.repository.place(),
+        },
         manifest: &place.manifest,
         tables: &tables,
         touched: &touched,
-        is_resumed: journal.is_resumed,
+        journal: &journal,
+        moment_ms: place.moment.as_ref().map(|moment| moment.at_ms),
     };
     let plan = plan(&known, &target, &options);
     // The sums are those of all keys as the bases have them, all of which this run sends.
@@ -107,24 +117,11 @@ async fn tables(place: &Place) -> Result<Vec<Option<SlotTable>>, Trouble> {
 }
 
 impl Prepared {
-    /// How far an earlier run of the same came: pieces that are in, and pieces in all.
-    pub fn resumed(&self) -> Option<(usize, usize)> {
-        let all = self
-            .place
-            .manifest
-            .shards
-            .iter()
-            .map(|shard| shard.base.len());
-        self.journal
-            .is_resumed
-            .then(|| (self.journal.pieces_done(), all.sum()))
-    }
-
     /// Notes that it begins, before anything is changed: where that cannot be, nothing is.
     ///
     /// # Errors
     /// When the journal cannot be written.
-    pub fn note(&self) -> Result<(), Trouble> {
+    pub fn note(&mut self) -> Result<(), Trouble> {
         self.journal.write()
     }
 
@@ -149,6 +146,7 @@ struct Done {
     slowest: Option<Duration>,
     held_back: Option<HeldBack>,
     lacks_functions: bool,
+    lacks_users: bool,
 }
 
 /// A restore under way.
@@ -227,10 +225,11 @@ impl Running {
         loaded?;
         let load_ms = elapsed(self.began);
         let played = self.play(&brake).await?;
-        if self.options.with_acl {
-            let said = parts::users(&self.place, &self.target).await?;
-            self.remarks.extend(said);
-        }
+        let users = match self.options.with_acl {
+            true => parts::users(&self.place, &self.target).await?,
+            false => parts::Users::default(),
+        };
+        self.remarks.extend(users.remarks);
         let behind = replicated(&self.place.access, &self.place.ground).await;
         self.remarks.extend(behind);
         let proof = match self.options.is_proven {
@@ -250,6 +249,7 @@ impl Running {
             slowest: brake.slowest(),
             held_back: brake.held_back(),
             lacks_functions: functions.is_short,
+            lacks_users: users.is_short,
         })
     }
 
@@ -298,6 +298,7 @@ impl Running {
             warmth,
             is_resumed: self.journal.is_resumed,
             lacks_functions: done.lacks_functions,
+            lacks_users: done.lacks_users,
             spared,
             may_keep: self.options.existing == Existing::Skip,
         })

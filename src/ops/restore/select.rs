@@ -8,6 +8,8 @@ use crate::rdb::{Entry, Family, family};
 pub struct Select {
     /// Keys that match one of these, as KEYS and SCAN match.
     pub globs: Vec<String>,
+    /// Keys with this hash tag.
+    pub tag: Option<Vec<u8>>,
     /// Keys of these types.
     pub families: Vec<Family>,
     /// Keys of these slots.
@@ -22,10 +24,29 @@ impl Select {
         *self == Select::default()
     }
 
+    /// Whether nothing but its slot decides whether a key is meant: how much that is stands in the
+    /// snapshot's tables.
+    pub fn is_by_slot(&self) -> bool {
+        let Select {
+            globs,
+            tag,
+            families,
+            slots: _,
+            min_ttl_ms,
+        } = self;
+        globs.is_empty() && tag.is_none() && families.is_empty() && min_ttl_ms.is_none()
+    }
+
+    /// Whether keys of that slot may be meant.
+    pub fn takes_slot(&self, slot: Slot) -> bool {
+        self.slots.as_ref().is_none_or(|slots| slots.contains(slot))
+    }
+
     /// Whether a key of that name may be meant.
     pub fn takes_key(&self, key: &[u8]) -> bool {
-        let is_of_slot = |slots: &SlotSet| slots.contains(Slot::of_key(key));
-        self.slots.as_ref().is_none_or(is_of_slot)
+        let tag = self.tag.as_deref();
+        (self.slots.is_none() || self.takes_slot(Slot::of_key(key)))
+            && tag.is_none_or(|tag| Slot::tag_of(key) == Some(tag))
             && (self.globs.is_empty()
                 || self.globs.iter().any(|glob| matches(glob.as_bytes(), key)))
     }
@@ -156,5 +177,31 @@ mod tests {
         }
         let hard = [b'*', b'a'].repeat(20);
         assert!(!matches(&hard, &[b'b'; 5000]));
+    }
+
+    #[test]
+    fn a_tag_is_more_than_its_slot() {
+        // Another tag of the same slot.
+        let foreign = (0..)
+            .map(|n: u32| n.to_string())
+            .find(|other| other != "a" && Slot::of_key(other.as_bytes()) == Slot::of_key(b"a"));
+        let foreign = format!("{{{}}}:x", foreign.unwrap());
+        let slot = Slot::of_key(b"a");
+        let select = Select {
+            globs: vec!["*x".to_owned()],
+            tag: Some(b"a".to_vec()),
+            slots: Some(SlotSet::range(slot, slot)),
+            ..Select::default()
+        };
+        for (key, is_meant) in [
+            ("{a}:x", true),
+            ("y{a}x", true),
+            ("{a}:y", false),
+            (&foreign, false),
+            ("a", false),
+            ("{b}{a}x", false),
+        ] {
+            assert_eq!(select.takes_key(key.as_bytes()), is_meant, "{key}");
+        }
     }
 }

@@ -78,6 +78,9 @@ pub enum Trouble {
         /// The system's words.
         why: String,
     },
+    /// Another restore goes into that target.
+    #[error("another goodcache restores into this target at the moment ({0}); nothing was changed")]
+    Taken(String),
     /// Another part failed first.
     #[error("stopped")]
     Stopped,
@@ -158,6 +161,7 @@ impl Trouble {
             Trouble::Journal { .. } => {
                 "make that folder writable, or set XDG_STATE_HOME to another".to_owned()
             }
+            Trouble::Taken(_) => "wait for it, or interrupt it there".to_owned(),
             Trouble::NoLook(_) | Trouble::ReadBack { .. } | Trouble::Stopped | Trouble::Shared(_) => {
                 "see goodcache check".to_owned()
             }

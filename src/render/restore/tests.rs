@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::archive::{Consistency, FORMAT, More, SnapshotId};
+use crate::archive::SnapshotId;
 use crate::model::{Slot, Vendor, Version};
 use crate::ops::restore::{
-    Database, HeldBack, Impossible, KeyFault, Master, Refusal, Refused, Warmth,
+    Database, Existing, Expected, HeldBack, Impossible, KeyFault, Master, Plan, Refusal, Refused,
+    Resumed, Share, Source, Values, Warmth,
 };
 use crate::render::{Look, json, markdown, terminal};
 
@@ -26,26 +27,6 @@ fn page(doc: &Doc, width: usize) -> String {
 
 fn envelope(report: &impl serde::Serialize) -> String {
     json::envelope("restore", Some(AT), report).replace(env!("CARGO_PKG_VERSION"), "VERSION")
-}
-
-fn manifest() -> Manifest {
-    Manifest {
-        format: FORMAT,
-        id: id(),
-        goodcache: "0.1.0".into(),
-        cluster: "goodbooks".into(),
-        taken_at_ms: AT,
-        took_ms: 4210,
-        consistency: Consistency::Barrier,
-        write_stall_us: Some(780),
-        servers: Vec::new(),
-        shards: Vec::new(),
-        parts: Vec::new(),
-        modules: BTreeMap::new(),
-        config: BTreeMap::new(),
-        labels: BTreeMap::new(),
-        more: More::new(),
-    }
 }
 
 fn share(port: u16, slots: &str, maxmemory: u64) -> Share {
@@ -74,12 +55,37 @@ fn share(port: u16, slots: &str, maxmemory: u64) -> Share {
 fn planned() -> Plan {
     let types = [("hash", 63_424), ("string", 600_000), ("zset", 53_425)];
     Plan {
+        target: "shop-new".into(),
+        source: Source {
+            place: "s3://backups/shop".into(),
+            snapshot: id().to_string(),
+            cluster: "goodbooks".into(),
+            taken_at_ms: AT,
+            servers: vec!["redis 8.2.1".into()],
+        },
+        moment_ms: None,
+        existing: Existing::Refuse,
+        is_at_most: false,
         keys: 780_123,
         bytes: 251_658_240,
         types: types.map(|(name, keys)| (name.to_owned(), keys)).into(),
         log_commands: 1204,
         masters: vec![share(7001, "0-8191", 0), share(7002, "8192-16383", 1 << 30)],
         target_keys: 0,
+        resumed: None,
+        values: Values {
+            as_they_are: 726_697,
+            in_another_layout: 53_425,
+            unless_fields_expire: 0,
+            cannot_go: 1,
+        },
+        expected: Expected {
+            least_ms: 5_368,
+            most_ms: 44_689,
+            basis: "85.8 MiB/s sent and 153 MiB/s read back, as measured on one machine with 2 \
+                    cores, to a tenth of that"
+                .into(),
+        },
         warnings: vec!["1 key cannot go there: a vector set, which only Redis 8 has".into()],
         refusals: Vec::new(),
     }
@@ -141,6 +147,7 @@ fn good() -> Restored {
         databases: Vec::new(),
         in_the_way: 0,
         lacks_functions: false,
+        lacks_users: false,
         impossible: Vec::new(),
         refused: 0,
         first_refused: Vec::new(),
@@ -213,7 +220,7 @@ fn bad() -> Restored {
 
 #[test]
 fn a_plan() {
-    let doc = plan(&manifest(), "shop-new", &planned());
+    let doc = plan(&planned());
     for width in [60, 80, 140] {
         insta::assert_snapshot!(format!("plan_{width}"), page(&doc, width));
     }
@@ -223,10 +230,42 @@ fn a_plan() {
 
 #[test]
 fn a_plan_that_must_not_begin() {
-    let doc = plan(&manifest(), "shop-new", &refused());
+    let doc = plan(&refused());
     insta::assert_snapshot!("refused_60", page(&doc, 60));
     insta::assert_snapshot!("refused_80", page(&doc, 80));
     insta::assert_snapshot!("refused_markdown", markdown::text(&doc));
+}
+
+#[test]
+fn a_plan_for_a_target_that_holds_keys() {
+    let part = Plan {
+        existing: Existing::Replace,
+        target_keys: 12,
+        is_at_most: true,
+        moment_ms: Some(AT + 60_000),
+        resumed: Some(Resumed {
+            began_ms: AT + 90_000,
+            pieces_done: 3,
+            pieces: 9,
+            is_old: true,
+        }),
+        ..planned()
+    };
+    insta::assert_snapshot!("part_80", page(&plan(&part), 80));
+    for (existing, words) in [
+        (Existing::Flush, "12 keys: all are removed first"),
+        (Existing::Replace, "the others stay"),
+        (Existing::Skip, "only keys that are absent come"),
+    ] {
+        let text = page(
+            &plan(&Plan {
+                existing,
+                ..part.clone()
+            }),
+            200,
+        );
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 #[test]

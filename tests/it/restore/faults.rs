@@ -15,7 +15,7 @@ fn sow(stage: &Stage, count: usize) {
     }
 }
 
-fn sown(count: usize) -> Stage {
+pub(super) fn sown(count: usize) -> Stage {
     let stage = Stage {
         home: Home::new(),
         source: Fleet::cluster(3, 0),

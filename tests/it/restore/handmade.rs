@@ -3,7 +3,7 @@
 use std::fs;
 
 use goodcache::archive::{
-    Access, Consistency, Cost, Creation, FORMAT, Held, Kind, Manifest, More, Repository, Run,
+    Access, Consistency, Cost, Creation, FORMAT, Held, Kind, Manifest, More, Part, Repository, Run,
     Shard, Span,
 };
 use goodcache::model::SlotSet;
@@ -41,10 +41,16 @@ pub fn take(home: &Home, dump: &[u8], log: &[&str]) {
 /// The same with a log as it is on the wire, of so many commands.
 pub fn take_wire(home: &Home, dump: &[u8], log: &[u8], commands: u64) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(taken(home, dump, log, commands));
+    runtime.block_on(taken(home, dump, (log, commands), ""));
 }
 
-async fn taken(home: &Home, dump: &[u8], log: &[u8], commands: u64) {
+/// A snapshot with those lines of ACL LIST.
+pub fn take_with_users(home: &Home, dump: &[u8], users: &str) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(taken(home, dump, (&[], 0), users));
+}
+
+async fn taken(home: &Home, dump: &[u8], (log, commands): (&[u8], u64), users: &str) {
     let access = Access {
         url: home.path().join("repository").display().to_string(),
         ..Access::default()
@@ -120,6 +126,14 @@ async fn taken(home: &Home, dump: &[u8], log: &[u8], commands: u64) {
         expires: contents.expires,
         more: Shard::told(&contents.kinds, contents.used_memory()),
     };
+    let mut parts = Vec::new();
+    if !users.is_empty() {
+        let kind = Kind::new("acl").unwrap();
+        let bytes = users.as_bytes().to_vec();
+        let put = writer.put(None, kind.clone(), 0, bytes, Held::default());
+        let chunk = put.await.unwrap();
+        parts.push(Part { kind, chunk });
+    }
     let manifest = Manifest {
         format: FORMAT,
         id,
@@ -131,7 +145,7 @@ async fn taken(home: &Home, dump: &[u8], log: &[u8], commands: u64) {
         write_stall_us: None,
         servers: Vec::new(),
         shards: vec![shard],
-        parts: Vec::new(),
+        parts,
         modules: Default::default(),
         config: Default::default(),
         labels: Default::default(),

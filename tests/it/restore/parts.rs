@@ -1,5 +1,6 @@
 //! What goes with no key: functions to every master, users to every node.
 
+use super::handmade::{dump, take_with_users};
 use super::*;
 use crate::support::until;
 
@@ -128,7 +129,7 @@ fn logged(log: &[Vec<String>]) -> Home {
         crate::support::resp::encode(&mut bytes, &words);
     }
     let commands = log.len() as u64 + 2;
-    handmade::take_wire(&home, &handmade::dump(&server), &bytes, commands);
+    handmade::take_wire(&home, &dump(&server), &bytes, commands);
     home
 }
 
@@ -184,4 +185,32 @@ fn what_the_log_does_to_functions_is_done_to_the_snapshot_s_alone() {
     load(&target[0], "two", 5);
     proven(restored(&home, &addr, &["--undelete", "--keys", "x:*"]));
     assert_eq!(call(&target[0], "two"), "5");
+}
+
+/// A rule of a newer server ends nothing: the keys are proven, and the other users are there.
+#[test]
+fn a_user_that_the_target_does_not_understand_is_named_and_the_others_come() {
+    let stage = Stage {
+        home: Home::new(),
+        source: Fleet::cluster(1, 0),
+    };
+    stage.source[0].cli(&["SET", "k", "v"]);
+    let users = "user newer on nopass ~* +@nonsense\nuser app on nopass ~app:* +get\n";
+    take_with_users(&stage.home, &dump(&stage.source[0]), users);
+    let mut target = Fleet::cluster(2, 1);
+    let addr = target[0].addr();
+    let dead = target[3].addr();
+    target[3].kill();
+    let outcome = stage.restore(&addr, &["--with-acl"]).run().expect(3);
+    let report = &outcome.json()["report"];
+    assert_eq!(report["lacks_users"], true, "{report:#}");
+    assert_eq!(report["proof"]["keys_equal"], 1, "{report:#}");
+    let said = remarks(report);
+    assert!(said.contains("user newer was not restored"), "{said}");
+    assert!(said.contains(&dead), "{said}");
+    for n in 0..3 {
+        let listed = target[n].cli(&["ACL", "LIST"]);
+        assert!(listed.contains("user app on"), "{listed}");
+        assert!(!listed.contains("newer"), "{listed}");
+    }
 }

@@ -59,6 +59,58 @@ fn a_plan_changes_nothing_and_says_what_cannot_fit() {
 }
 
 #[test]
+fn a_plan_says_where_from_where_to_how_much_and_what_becomes_of_what_is_there() {
+    let stage = Stage::new();
+    let target = empty(2);
+    let addr = target[0].addr();
+    let planned = |more: &[&str]| {
+        let words = [&["--dry-run"], more].concat();
+        stage.restore(&addr, &words).run().expect(0).json()["report"].clone()
+    };
+    let sum = |plan: &Value, name: &str| -> u64 {
+        let masters = plan["masters"].as_array().unwrap().iter();
+        masters.map(|share| share[name].as_u64().unwrap()).sum()
+    };
+    let plan = planned(&[]);
+    assert_eq!(plan["target"], addr.as_str());
+    assert_eq!(plan["source"]["cluster"], stage.source[0].addr().as_str());
+    assert!(!plan["source"]["servers"][0].as_str().unwrap().is_empty());
+    assert_eq!(plan["values"]["as_they_are"], plan["keys"], "{plan:#}");
+    assert_eq!(sum(&plan, "gets_keys"), plan["keys"].as_u64().unwrap());
+    let expected = &plan["expected"];
+    assert!(expected["least_ms"].as_u64() <= expected["most_ms"].as_u64());
+    assert!(expected["basis"].as_str().unwrap().contains("measured"));
+    let some = planned(&["--slots", "0-99"]);
+    let gets = sum(&some, "gets_keys");
+    assert!(gets > 0 && gets < sum(&plan, "gets_keys"), "{some:#}");
+    assert_eq!(some["is_at_most"], false);
+    assert_eq!(planned(&["--keys", "book:*"])["is_at_most"], true);
+    let url = stage.repository();
+    // One of the two refuses it.
+    target
+        .iter()
+        .for_each(|server| drop(server.ask(&["SET", "own", "1"])));
+    for (flag, words) in [
+        ("--replace", "holds 1 key: those that come are replaced"),
+        ("--undelete", "holds 1 key: all stay as they are"),
+        ("--flush", "holds 1 key: all are removed first"),
+    ] {
+        let look = [
+            "restore",
+            "latest",
+            &addr,
+            "--repo",
+            &url,
+            "--dry-run",
+            flag,
+        ];
+        let told = stage.home.goodcache(&look).run().expect(0).stdout;
+        assert!(told.contains(words), "{told}");
+    }
+    assert_eq!(keys(&[&target[0], &target[1]]), 1);
+}
+
+#[test]
 fn what_cannot_be_found_or_opened_is_said_with_a_next_step() {
     let stage = Stage::new();
     let target = empty(1);

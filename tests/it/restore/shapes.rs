@@ -42,6 +42,44 @@ fn files_that_redis_cli_left_are_restored_like_a_snapshot() {
     assert_eq!(report["keys"], keys(&source));
 }
 
+/// The files are taken in again, and what is in already is known all the same.
+#[test]
+fn files_are_gone_on_with_too_and_a_killed_run_leaves_nothing_for_long() {
+    let stage = faults::sown(6000);
+    let folder = stage.home.path().join("files");
+    std::fs::create_dir(&folder).unwrap();
+    for (n, server) in stage.source.iter().enumerate() {
+        let file = folder.join(format!("node-{n}.rdb"));
+        std::fs::write(file, handmade::dump(server)).unwrap();
+    }
+    let target = empty(1);
+    let (addr, path) = (target[0].addr(), folder.display().to_string());
+    let words = ["restore", &addr, "--rdb", &path, "-o", "json"];
+    let slowly = [&words[..], &["--rate", "400KiB"]].concat();
+    let mut running = stage.home.goodcache(&slowly).within(LIMIT).spawn();
+    let noted = format!("state/goodcache/data/{addr}.restore");
+    let noted = stage.home.path().join(noted);
+    crate::support::until("a piece is noted", LIMIT, || {
+        let text = std::fs::read(&noted).unwrap_or_default();
+        let noted: Value = serde_json::from_slice(&text).unwrap_or_default();
+        noted["done"].as_object().is_some_and(|d| !d.is_empty())
+    });
+    running.kill();
+    drop(running);
+    let left = || {
+        let entries = std::fs::read_dir(stage.home.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("goodcache-")).count()
+    };
+    assert_eq!(left(), 1);
+    let outcome = stage.home.goodcache(&words).within(LIMIT).run();
+    assert!(outcome.stderr.contains("going on"), "{}", outcome.stderr);
+    assert_eq!(proven(outcome)["is_resumed"], true);
+    assert_eq!(left(), 0);
+    let source: Vec<&Server> = stage.source.iter().collect();
+    assert_eq!(keys(&[&target[0]]), keys(&source));
+}
+
 #[test]
 fn only_what_is_meant_comes_back() {
     let stage = Stage::new();

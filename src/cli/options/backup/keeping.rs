@@ -38,11 +38,11 @@ pub struct List {
 const LOG_AFTER: &str = "\
 Examples:
   goodcache backup log session:42
-  goodcache backup log session:42 --cluster shop --since 2h
+  goodcache backup log --key session:42 --cluster shop --since '2h ago'
   goodcache backup log cart:7 --since 2026-11-24T12:00:00Z --until 2026-11-24T12:05:00Z -o json
 
 A moment is written as 2026-11-24T12:03:07Z (always UTC; a fraction may follow), or as how long ago
-it was: 90s, 2h, 3d. All that the time lines hold of that time is read. FLUSHALL and what
+it was: 90s, '2h ago', 3d. All that the time lines hold of that time is read. FLUSHALL and what
 else may change every key is shown too. Times are those at which the follower received a command, values
 are shortened, and of more than 10,000 writes the last are shown.
 
@@ -56,9 +56,9 @@ Exit codes:
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_long_help = LOG_AFTER)]
 pub struct Log {
-    /// The key
+    /// The key; also as --key KEY, for no server is asked here that would be shown a certificate
     #[arg(value_name = "KEY")]
-    pub of: String,
+    pub of: Option<String>,
     /// Only what came then or later
     #[arg(long, value_name = "TIME", value_parser = values::moment)]
     pub since: Option<values::When>,

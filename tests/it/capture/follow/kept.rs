@@ -67,6 +67,14 @@ fn a_line_is_listed_searched_proven_copied_and_pruned() {
     );
     let at_ms = last["at_ms"].as_u64().unwrap();
     assert!(before <= at_ms && at_ms <= until);
+    let named = stage
+        .keep(&["log", "--key", "k", "--since", "1h ago"])
+        .run();
+    assert_eq!(
+        named.expect(0).json()["report"]["writes"],
+        serde_json::Value::from(writes.clone())
+    );
+    stage.keep(&["log", "--since", "1h"]).run().expect(2);
     let none = stage
         .keep(&["log", "k", "--until", "1h"])
         .run()
