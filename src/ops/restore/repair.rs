@@ -55,10 +55,13 @@ impl Lost {
 impl Running {
     /// Reads back and compares; what a failover lost is sent again. `is_known` when one was seen.
     pub(super) async fn prove(&mut self, brake: &Brake, is_known: bool) -> Result<Proof, Trouble> {
-        let mut repairs = 0;
+        let (mut repairs, mut before) = (0, None);
         loop {
             let proof = self.prove_once().await?;
-            if proof.is_equal() || repairs >= REPAIRS {
+            // What the target refuses it refuses again.
+            let found = Some((proof.missing, proof.different));
+            let is_in_vain = std::mem::replace(&mut before, found) == found;
+            if proof.is_equal() || is_in_vain || repairs >= REPAIRS {
                 return Ok(proof);
             }
             let was_disturbed = is_known || self.has_other_masters().await;

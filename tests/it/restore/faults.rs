@@ -222,6 +222,26 @@ fn a_slot_that_stays_half_moved_is_filled_where_it_goes_to() {
 }
 
 #[test]
+fn a_slot_that_begins_to_move_under_a_large_value_is_followed() {
+    let stage = with_a_slot_of_its_own();
+    let target = empty(2);
+    let addr = target[0].addr();
+    let words = ["--max-stall", "1ms", "--rate", "100KiB", "--keys", "{h}*"];
+    let running = stage.restore(&addr, &words).spawn();
+    until("it is being built up", LIMIT, || {
+        let beside = |server: &Server| server.cli(&["KEYS", "*goodcache-restore:*"]);
+        target.iter().any(|server| !beside(server).is_empty())
+    });
+    let (from, to) = half_move(&target, "h");
+    let report = proven(running.wait());
+    assert_eq!(report["in_parts"], 1, "{report:#}");
+    assert_eq!(asked(&target[to], &["HLEN", "{h}large"]), "4000");
+    for server in [&target[from], &target[to]] {
+        assert_eq!(server.cli(&["KEYS", "*goodcache-restore:*"]), "");
+    }
+}
+
+#[test]
 fn what_a_half_moved_slot_has_left_is_replaced_or_stays() {
     let stage = with_a_slot_of_its_own();
     let all = keys(&[&stage.source[0]]);

@@ -76,6 +76,8 @@ fn a_large_value_that_the_target_refuses_is_counted_and_the_others_come() {
     let addr = target[0].addr();
     for more in [&[][..], &["--skip-existing"]] {
         let outcome = stage.restore(&addr, more).run().expect(3);
+        let again = outcome.stderr.matches("they are sent again").count();
+        assert_eq!(again, 1, "{}", outcome.stderr);
         let report = &outcome.json()["report"];
         assert_eq!(report["refused"], 1, "{report:#}");
         let first = &report["first_refused"][0];
