@@ -149,11 +149,17 @@ async fn place(
     };
     let named = |key: &Vec<u8>| Command::words(word).arg(beside(key)).arg(key);
     let named: Vec<Command> = keys.iter().map(named).collect();
-    for reply in node.ask_all(&named).await? {
+    for (key, reply) in keys.iter().zip(node.ask_all(&named).await?) {
         match reply {
             // At that time there was none.
             Err(NodeError::Server { said, .. }) if said.contains("no such key") => {}
-            reply => drop(reply?),
+            Err(error) => {
+                let is_on_its_way = matches!(&error, NodeError::Server { said, .. } if said.starts_with("TRYAGAIN"));
+                if !is_on_its_way || !node.rename_there(&beside(key), key, is_over).await? {
+                    return Err(error.into());
+                }
+            }
+            Ok(_) => {}
         }
     }
     // What somebody has written meanwhile stays.

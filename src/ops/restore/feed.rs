@@ -30,9 +30,9 @@ use crate::model::{Events, NodeAddr};
 
 /// Parcels that one master has on their way or waiting, at the most.
 const ROOM: usize = 32;
-/// The same of all masters, where they are not many; of many masters two each, which are smaller.
-const ALL_ROOM: usize = 64;
-const ROOM_EACH: usize = 2;
+/// Bytes that all masters together have on their way or waiting, in units; a longer parcel goes alone.
+const ALL_ROOM: usize = 8 << 20;
+const UNIT: usize = 64 << 10;
 /// Empty batches that wait to be filled again.
 const SPARE: usize = 64;
 /// How long a master may take for one answer: the largest value that it accepts takes seconds.
@@ -82,7 +82,6 @@ impl Feeds {
         is_strict: bool,
         window: Arc<AtomicUsize>,
     ) -> Feeds {
-        let masters = watch.routes.now().masters.len();
         let (strays, straying) = mpsc::unbounded_channel();
         let inner = Arc::new(Inner {
             watch,
@@ -96,7 +95,7 @@ impl Feeds {
             doubt: tokio::sync::Notify::new(),
             failed: watch::Sender::new(None),
             window,
-            room: Arc::new(Semaphore::new(ALL_ROOM.max(ROOM_EACH * masters))),
+            room: Arc::new(Semaphore::new(ALL_ROOM / UNIT)),
             spare: Mutex::default(),
         });
         Feeds {
@@ -144,9 +143,12 @@ impl Feeds {
     ) -> Result<(), Arc<Trouble>> {
         let way = self.inner.way(addr);
         let mut failed = self.inner.failed.subscribe();
+        let units = parcel.batch.size().div_ceil(UNIT).min(ALL_ROOM / UNIT);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
         let room = async {
             let own = way.room.clone().acquire_owned().await.ok()?;
-            let shared = self.inner.room.clone().acquire_owned().await.ok()?;
+            let shared = self.inner.room.clone().acquire_many_owned(units);
+            let shared = shared.await.ok()?;
             Some(Room {
                 _own: own,
                 _shared: shared,

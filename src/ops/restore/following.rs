@@ -49,7 +49,38 @@ impl<'a> Following<'a> {
         Ok(replies)
     }
 
-    /// The same of one.
+    /// Renames a key of a slot that is half moved, where it goes to. No server does so there to a name that
+    /// nobody has (TRYAGAIN), so the name goes to a mark for that moment.
+    /// False where the slot is not half moved.
+    pub(super) async fn rename_there(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        replaces: bool,
+    ) -> Result<bool, NodeError> {
+        let asked = self.node.ask(&Command::words("EXISTS").arg(from)).await;
+        let Some(taker) = points_to(&asked) else {
+            return asked.map(|_| false);
+        };
+        let node = selected(self.access, &self.access.map.reach(&taker), self.db).await?;
+        let ask = async |command: Command| {
+            let mut answers = node.ask_all(&[Command::words("ASKING"), command]).await?;
+            answers.pop().unwrap_or(Ok(Reply::Nil))
+        };
+        if ask(Command::words("EXISTS").arg(from)).await?.integer() != Some(1) {
+            return Ok(true);
+        }
+        let word = if replaces { "UNLINK" } else { "EXISTS" };
+        let found = self.ask(&Command::words(word).arg(to)).await?.integer();
+        let mark = Command::words("SET").arg(to).arg(from).arg("NX");
+        let is_free = (replaces || found == Some(0)) && ask(mark).await? != Reply::Nil;
+        if is_free {
+            ask(Command::words("RENAME").arg(from).arg(to)).await?;
+        }
+        Ok(true)
+    }
+
+    /// The same of one question.
     pub(super) async fn ask(&self, command: &Command) -> Result<Reply, NodeError> {
         let mut replies = self.ask_all(std::slice::from_ref(command)).await?;
         replies.pop().unwrap_or(Ok(Reply::Nil))

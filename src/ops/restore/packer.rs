@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::task::yield_now;
 
+use super::big::LONGEST;
 use super::heat::{Heats, heat};
 use super::large::{Large, Source, Stored};
 use super::load::Loading;
@@ -159,7 +160,8 @@ impl<'a> Packer<'a> {
     fn put(&mut self, entry: &Entry<'_>) -> Result<Due<'a>, RdbError> {
         let (loading, packing) = (self.loading, &self.loading.packing);
         let slot = entry.slot();
-        if loading.big.is_meant(entry) {
+        // Longer ones come in parts, unless a piece holds all of them.
+        if loading.big.is_meant(entry) || entry.value.len() >= LONGEST {
             let value = entry.value.to_vec();
             let large = Large::new(entry, value.len() as u64, Source::Held(value));
             return Ok(Due::Large(large));

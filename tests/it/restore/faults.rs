@@ -367,7 +367,8 @@ fn interrupted_it_says_how_to_go_on() {
 
 /// How many keys it was sent.
 fn restored(server: &Server) -> u64 {
-    let line = server.field(&["INFO", "commandstats"], "cmdstat_restore");
+    // Strings come by SET.
+    let line = server.field(&["INFO", "commandstats"], "cmdstat_set");
     let calls = line.and_then(|line| line.strip_prefix("calls=")?.split(',').next()?.parse().ok());
     calls.unwrap_or(0)
 }
@@ -383,6 +384,7 @@ fn a_failover_to_a_replica_with_old_values_is_survived_where_they_are_replaced()
         for n in 0..6000 {
             let _ = wire.ask(&["SET", &format!("seed:{n}"), "old"]).unwrap();
         }
+        server.cli(&["CONFIG", "RESETSTAT"]);
     }
     let addr = target[0].addr();
     let words = ["--rate", "300KiB", "--replace", "--confirm", &addr];
