@@ -296,6 +296,9 @@ impl Playing<'_> {
 
     /// What is meant of that which was played beside gets its name; the rest goes.
     pub(super) async fn place(&self, is_over: bool) -> Result<(), Trouble> {
+        if !self.touched.has_any_aside() {
+            return Ok(());
+        }
         let asking = |question| Asking::new(self.access, self.routes, question);
         let mut meant = asking(Question::Place { is_over });
         let mut others = asking(Question::Drop);
