@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::beside::beside;
-use super::play::slot;
+use super::outgoing::slot;
 use super::routes::{Routes, Table};
 use super::touched::SHIFT_MS;
 use super::trouble::Trouble;
