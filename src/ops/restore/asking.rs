@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::beside::beside;
 use super::following::Following;
-use super::play::slot;
+use super::outgoing::slot;
 use super::routes::{Routes, Table};
 use super::touched::SHIFT_MS;
 use super::trouble::Trouble;

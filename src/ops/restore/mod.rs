@@ -28,6 +28,7 @@ mod load;
 mod log;
 mod order;
 mod ousted;
+mod outgoing;
 mod pack;
 mod packer;
 mod parcel;

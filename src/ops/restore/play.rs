@@ -8,7 +8,7 @@
 //! changes in the middle (a failover, a moved slot) the whole is done once more from the first key: it
 //! begins by setting them all back. A slot that is half moved does not hold it up.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::absolute::{Word, shifted};
@@ -19,19 +19,15 @@ use super::carried::{Carried, carried};
 use super::feed::Feeds;
 use super::load::Counts;
 use super::log::{Key, Logged, Logs};
-use super::parcel::Parcel;
-use super::routes::{Routes, Table};
+use super::outgoing::{Outgoing, slot};
+use super::routes::Routes;
 use super::select::Select;
 use super::touched::{SHIFT_MS, Touched, hash};
 use super::trouble::Trouble;
 use crate::cluster::Access;
-use crate::cluster::lane::Batch;
 use crate::model::Slot;
 use crate::rdb::Accepts;
 
-/// Commands in one batch.
-const COMMANDS: usize = 256;
-const BATCH: usize = 64 << 10;
 /// Commands by which fields of a hash may come to expire.
 const EXPIRING: [&str; 6] = [
     "hexpire",
@@ -60,24 +56,13 @@ pub(super) struct Playing<'a> {
 /// A key, and the name under which it is played.
 type Stand<'a> = (Key<'a>, Word<'a>);
 
-/// Batches for each master that are filled in order. Keys of a slot that is on its way all go to its taker:
-/// they are new, since all were taken away before.
-struct Outgoing<'a> {
-    feeds: &'a Feeds,
-    brake: &'a Brake,
-    table: Arc<Table>,
-    open: BTreeMap<(usize, u64), (Batch, Vec<u16>)>,
-    /// The last database of each master: a batch for another one ends that.
-    last: BTreeMap<usize, u64>,
-}
-
 impl Playing<'_> {
     /// Takes every key away that the logs change, and what an earlier try left beside.
     pub(super) async fn reset(&self, feeds: &Feeds) -> Result<(), Trouble> {
         self.touched.begin();
-        let mut out = Outgoing::new(feeds, self);
         // Wherever they are: who is asked first says where else.
-        out.table = Arc::new(out.table.without_takers());
+        let table = Arc::new(self.routes.now().without_takers());
+        let mut out = Outgoing::new(feeds, self.brake, table);
         let take = async |key: Key<'_>| {
             let (db, is_meant) = (key.db, self.is_meant(&key));
             if !self.has_database(&key) {
@@ -101,7 +86,7 @@ impl Playing<'_> {
 
     /// Plays every command.
     pub(super) async fn play(&self, feeds: &Feeds) -> Result<u64, Trouble> {
-        let mut out = Outgoing::new(feeds, self);
+        let mut out = Outgoing::new(feeds, self.brake, self.routes.now());
         let mut played = 0;
         let take = async |logged: Logged<'_>| {
             let is_played = self.one(&mut out, &logged).await?;
@@ -299,6 +284,9 @@ impl Playing<'_> {
 
     /// What is meant of that which was played beside gets its name; the rest goes.
     pub(super) async fn place(&self, is_over: bool) -> Result<(), Trouble> {
+        if !self.touched.has_any_aside() {
+            return Ok(());
+        }
         let asking = |question| Asking::new(self.access, self.routes, question);
         let mut meant = asking(Question::Place { is_over });
         let mut others = asking(Question::Drop);
@@ -347,58 +335,22 @@ fn set<'a>(name: &str, words: &[Word<'a>], place: usize, key: Word<'a>) -> Vec<W
     set
 }
 
-pub(super) fn slot(key: &[u8]) -> u16 {
-    Slot::of_key(key).number()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'a> Outgoing<'a> {
-    fn new(feeds: &'a Feeds, playing: &Playing<'a>) -> Outgoing<'a> {
-        Outgoing {
-            feeds,
-            brake: playing.brake,
-            table: playing.routes.now(),
-            open: BTreeMap::new(),
-            last: BTreeMap::new(),
+    #[test]
+    fn one_key_of_many_is_set_as_it_was() {
+        for (line, place, expected) in [
+            ("MSET a 1 b 2", 3, "SET beside 2"),
+            ("MSETNX a 1 b 2", 1, "SET beside 1"),
+            ("MSETEX 2 a 1 b 2 NX PXAT 9", 4, "SET beside 2 PXAT 9"),
+            ("MSETEX 1 a nx KEEPTTL XX", 2, "SET beside nx KEEPTTL"),
+        ] {
+            let words: Vec<Word<'_>> = line.split(' ').map(|word| word.as_bytes().into()).collect();
+            let name = line.split(' ').next().unwrap().to_ascii_lowercase();
+            let set = set(&name, &words, place, b"beside"[..].into());
+            assert_eq!(String::from_utf8(set.join(&b' ')).unwrap(), expected);
         }
-    }
-
-    async fn push(&mut self, slot: u16, db: u64, words: &[Word<'_>]) -> Result<(), Trouble> {
-        let taker = self.table.taker(slot);
-        let Some(owner) = taker.or_else(|| self.table.owner(slot)) else {
-            return Err(Trouble::Disturbed(format!("slot {slot} has no master")));
-        };
-        if let Some(last) = self.last.insert(owner, db).filter(|last| *last != db) {
-            self.send((owner, last)).await?;
-        }
-        let (batch, slots) = self.open.entry((owner, db)).or_default();
-        let words: Vec<&[u8]> = words.iter().map(AsRef::as_ref).collect();
-        if taker.is_some() {
-            batch.push(&[b"ASKING"]);
-            slots.push(slot);
-        }
-        batch.push(&words);
-        slots.push(slot);
-        match batch.len() >= COMMANDS || batch.size() >= BATCH {
-            true => self.send((owner, db)).await,
-            false => Ok(()),
-        }
-    }
-
-    async fn send(&mut self, way: (usize, u64)) -> Result<(), Trouble> {
-        let (Some((batch, slots)), Some(addr)) =
-            (self.open.remove(&way), self.table.masters.get(way.0))
-        else {
-            return Ok(());
-        };
-        self.brake.take(batch.size()).await;
-        let parcel = Parcel::new(batch, slots, way.1, Vec::new());
-        Ok(self.feeds.send(addr, parcel).await?)
-    }
-
-    async fn finish(mut self) -> Result<(), Trouble> {
-        for way in self.open.keys().copied().collect::<Vec<_>>() {
-            self.send(way).await?;
-        }
-        Ok(self.feeds.drain().await?)
     }
 }

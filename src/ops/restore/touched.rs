@@ -159,6 +159,11 @@ impl Touched {
         self.aside = self.keys.iter().filter(is_aside).copied().collect();
     }
 
+    /// Whether any is played beside.
+    pub(super) fn has_any_aside(&self) -> bool {
+        !self.aside.is_empty()
+    }
+
     /// Whether it is played beside.
     pub(super) fn is_aside(&self, db: u64, key: &[u8]) -> bool {
         !self.aside.is_empty() && self.aside.contains(&hash(db, key))
