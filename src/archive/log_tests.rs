@@ -84,7 +84,10 @@ impl Sealing {
             .map(|(at_ms, bytes)| (*at_ms, Bytes::from(bytes.clone())))
             .collect();
         let raw = encode_segment(head, &frames);
-        self.repository.put_segment(&name, raw).await.unwrap();
+        self.repository
+            .put_segment(&name, raw.into())
+            .await
+            .unwrap();
         (self.seq, self.at) = (self.seq + 1, self.at + bytes);
         name
     }

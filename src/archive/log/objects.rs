@@ -54,7 +54,7 @@ impl Repository {
     }
 
     /// Stores a segment. When this returns it is durable.
-    pub async fn put_segment(&self, name: &SegmentName, raw: Vec<u8>) -> Result<u64, ArchiveError> {
+    pub async fn put_segment(&self, name: &SegmentName, raw: Bytes) -> Result<u64, ArchiveError> {
         self.put_log(name.name(), raw).await
     }
 
@@ -68,7 +68,7 @@ impl Repository {
             name: name.name(),
             why: why.to_string(),
         })?;
-        self.put_log(name.name(), raw).await.map(drop)
+        self.put_log(name.name(), raw.into()).await.map(drop)
     }
 
     /// A segment, proven and taken apart.
@@ -112,13 +112,13 @@ impl Repository {
                 continue;
             }
             let raw = self.log_object(name.clone()).await?;
-            copied.bytes += to.put_log(name, raw).await?;
+            copied.bytes += to.put_log(name, raw.into()).await?;
             copied.objects += 1;
         }
         Ok(copied)
     }
 
-    async fn put_log(&self, name: String, raw: Vec<u8>) -> Result<u64, ArchiveError> {
+    async fn put_log(&self, name: String, raw: Bytes) -> Result<u64, ArchiveError> {
         let (level, keys, protection) = (self.level, self.keys.clone(), self.config.protection);
         let packing = name.clone();
         let packed = blocking(move || pack(&packing, &raw, level, protection, keys));

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
@@ -59,7 +60,7 @@ impl Sealer {
                 ends_inside: piece.cut.ends_inside,
                 slots: piece.slots,
             };
-            let raw = encode_segment(head, &piece.cut.frames);
+            let raw = Bytes::from(encode_segment(head, &piece.cut.frames));
             drop(piece.cut.frames);
             let bytes = until_stored(&self.events, || {
                 self.repository.put_segment(&name, raw.clone())
