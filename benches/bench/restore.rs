@@ -6,7 +6,8 @@
 //! `GOODCACHE_BENCH_SIZES=0.25,1,4` measures the memory at so many GB as well.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -28,6 +29,8 @@ const PROOF_MB: f64 = 200.0;
 const READS: u64 = 200_000;
 const WARM: f64 = 0.9;
 const MOST_SHARE: f64 = 0.25;
+/// Of a minute, in which it may begin.
+const LAST_SECOND: u64 = 20;
 
 /// Four empty masters filled in three ways.
 pub fn four() -> Vec<Row> {
@@ -84,6 +87,7 @@ pub fn sizes() -> Vec<Row> {
 
 /// Masters that keep count of use, read by some keys more than by others.
 pub fn hottest() -> Vec<Row> {
+    within_a_minute();
     let (home, source) = (Home::new(), Fleet::cluster(SHARDS, 0));
     let target = Fleet::cluster(TARGETS, 0);
     for server in source.iter().chain(target.iter()) {
@@ -99,7 +103,7 @@ pub fn hottest() -> Vec<Row> {
     replay::ask_about(&source, b"TOUCH", reads.iter().copied());
     let bytes = backup(&home, &source);
     let is_over = AtomicBool::new(false);
-    let ((outcome, report), looks) = std::thread::scope(|scope| {
+    let ((outcome, report), looks) = thread::scope(|scope| {
         let watching = scope.spawn(|| hits::watch(&target, &reads, &is_over));
         let done = restore(&home, &target, &["--no-verify", "--order", "hottest"]);
         is_over.store(true, Ordering::Relaxed);
@@ -169,7 +173,11 @@ fn elements(
         row.ours = median(ours).map_or("failed".to_owned(), |time| {
             format!("{} s", seconds(time.as_secs_f64()))
         });
-        row.at_least(TIMES_ELEMENTS)
+        match way {
+            // Faster than the tool itself, which is what it stands for.
+            Way::Buffered => row,
+            Way::OneByOne => row.at_least(TIMES_ELEMENTS),
+        }
     })
 }
 
@@ -217,6 +225,17 @@ fn restore(home: &Home, target: &Fleet, more: &[&str]) -> (Outcome, Option<Value
     let answer: Option<Value> = serde_json::from_str(&outcome.stdout).ok();
     let report = answer.and_then(|answer| answer.get("report").cloned());
     (outcome, report)
+}
+
+/// Waits until the next minute where this one is not long enough for load, reads and backup: servers take one
+/// from each key's counter with each minute, so that in the middle a key that was read once would look like
+/// one that never was.
+fn within_a_minute() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let second = now.map_or(0, |now| now.as_secs() % 60);
+    if second >= LAST_SECOND {
+        thread::sleep(Duration::from_secs(60 - second));
+    }
 }
 
 fn empty(fleet: &Fleet) {
