@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::jobs::Job;
 use super::trouble::Trouble;
@@ -82,9 +83,22 @@ impl Bases<'_> {
             kind: Kind::base(),
             seq: number(piece),
         };
-        let chunk = &self.manifest.shards[shard].base[piece];
-        let read = self.repository.read_by(&identity, chunk, Proof::Stored);
-        read.await
+        let chunk = self.manifest.shards[shard].base[piece].clone();
+        let repository = self.repository.clone();
+        let reading = async move { repository.read_by(&identity, &chunk, Proof::Stored).await };
+        by_itself(reading).await
+    }
+}
+
+/// Goes on while whoever waits for it does something else; dropped, it ends.
+async fn by_itself<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match AbortOnDropHandle::new(tokio::spawn(work)).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends: nobody waits for the answer.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 
