@@ -120,6 +120,7 @@ mod tests {
             pieces_done: 3,
             pieces: 6,
             is_old: false,
+            is_emptied: false,
         };
         assert_eq!(of(&plan(bytes, Some(half)), &unproven), (6000, 51_000));
     }

@@ -114,6 +114,8 @@ pub struct Resumed {
     pub pieces: usize,
     /// Whether it was left so long ago that it must be meant again.
     pub is_old: bool,
+    /// Whether the target was emptied by then, which is not done twice.
+    pub is_emptied: bool,
 }
 
 impl Resumed {
@@ -121,6 +123,7 @@ impl Resumed {
         let journal = known.journal;
         let shards = known.manifest.shards.iter();
         journal.is_resumed.then(|| Resumed {
+            is_emptied: journal.noted.is_flushed,
             began_ms: journal.noted.began_ms,
             pieces_done: journal.pieces_done(),
             pieces: shards.map(|shard| shard.base.len()).sum(),

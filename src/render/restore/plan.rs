@@ -145,6 +145,9 @@ fn facts(plan: &Plan) -> Vec<(String, Cell)> {
 fn there(plan: &Plan) -> String {
     let becomes = match plan.existing {
         _ if plan.target_keys == 0 => return "the target holds no keys".to_owned(),
+        Existing::Flush if plan.resumed.as_ref().is_some_and(|run| run.is_emptied) => {
+            "it was emptied by the run before this one, and is not again"
+        }
         Existing::Flush => "all are removed first",
         Existing::Replace => "those that come are replaced, the others stay",
         Existing::Skip => "all stay as they are, and only keys that are absent come",

@@ -248,6 +248,7 @@ fn a_plan_for_a_target_that_holds_keys() {
             pieces_done: 3,
             pieces: 9,
             is_old: true,
+            is_emptied: false,
         }),
         ..planned()
     };
@@ -266,6 +267,16 @@ fn a_plan_for_a_target_that_holds_keys() {
         );
         assert!(text.contains(words), "{text}");
     }
+    let emptied = Plan {
+        existing: Existing::Flush,
+        resumed: part.resumed.clone().map(|run| Resumed {
+            is_emptied: true,
+            ..run
+        }),
+        ..part
+    };
+    let text = page(&plan(&emptied), 200);
+    assert!(text.contains("and is not again"), "{text}");
 }
 
 #[test]
